@@ -1,0 +1,3 @@
+//! The `dbferry` binary.
+
+fn main() {}
