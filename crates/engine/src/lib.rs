@@ -1,1 +1,5 @@
 //! engine
+
+pub mod endpoint;
+pub mod error;
+pub mod mysql;

@@ -1,0 +1,531 @@
+//! One connection to a MySQL or MariaDB server. The only file that names the driver.
+//!
+//! Promises: the session starts as the stock client's does; statements are bytes and are sent as
+//! they are; a statement the server would hang up on is refused before it is sent; once
+//! [`Conn::is_broken`], always broken, which is also what a dropped future leaves behind; no file
+//! of this machine is ever read because a server asks for it.
+//!
+//! Deliberately not here: pools, retries, read time-outs (an `ALTER TABLE` may take hours).
+//! The driver announces multi-statements, as the stock client does, and cannot be told not to:
+//! give one statement at a time.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mysql_async::consts::StatusFlags;
+use mysql_async::prelude::{GlobalHandler, Queryable};
+use mysql_async::{
+    ClientIdentity, DriverError, InfileData, LocalInfileError, OptsBuilder, Row, SslOpts, Value,
+    WhiteListFsHandler,
+};
+
+use super::tls;
+use crate::endpoint::{Endpoint, Secret, TlsMode};
+use crate::error::{Error, ErrorKind, Phase, Result, ServerError, Side};
+
+/// How long closing may take before the connection is simply dropped.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// When the system starts to probe a silent TCP connection.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+/// The protocol's own limit; the server's is checked by [`Conn::query`].
+const PACKET_BYTES_MAX: usize = 1 << 30;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Conn {
+    inner: mysql_async::Conn,
+    endpoint: Arc<Endpoint>,
+    session: Session,
+    status: Status,
+    is_broken: bool,
+    /// The server asked for a local file since the last statement began.
+    infile_asked: Arc<AtomicBool>,
+}
+
+/// What a statement did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effect {
+    /// Rows affected, over all results of the statement.
+    pub affected_rows: u64,
+    /// Warnings that `SHOW WARNINGS` would list now.
+    pub warnings: u16,
+    /// The session afterwards.
+    pub status: Status,
+    /// Rows the statement gave back; they are dropped as they arrive.
+    pub rows_returned: u64,
+}
+
+/// The session's state, as the server reports it after each statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// A transaction is open.
+    pub in_transaction: bool,
+    /// `@@autocommit`.
+    pub autocommit: bool,
+    /// `NO_BACKSLASH_ESCAPES` is in `@@sql_mode`.
+    pub no_backslash_escapes: bool,
+    /// `ANSI_QUOTES` is in `@@sql_mode`. MySQL does not report it: `None`, ask for `@@sql_mode`.
+    pub ansi_quotes: Option<bool>,
+}
+
+/// Stops what a connection does, from outside. Stays valid when the connection is gone.
+#[derive(Debug, Clone)]
+pub struct KillHandle {
+    endpoint: Arc<Endpoint>,
+    id: u64,
+    server_identity: String,
+}
+
+/// What is asked once, right after login.
+#[derive(Debug, Clone)]
+struct Session {
+    id: u64,
+    max_allowed_packet: u64,
+    version_text: String,
+    /// Tells servers behind one address apart.
+    server_identity: String,
+}
+
+impl Conn {
+    /// Connects and logs in. `purpose` shows in the server's list of connection attributes.
+    ///
+    /// What is sent besides the login: `SET NAMES`, and one `SELECT` of variables.
+    pub async fn open(endpoint: &Endpoint, purpose: &str) -> Result<Self> {
+        endpoint.check()?;
+        tls::install_provider();
+        let opened = tokio::time::timeout(endpoint.connect_timeout, open(endpoint, purpose)).await;
+        opened.unwrap_or_else(|_elapsed| {
+            let seconds = endpoint.connect_timeout.as_secs_f64();
+            let text = format!("reach {}: no session within {seconds} s", endpoint.address());
+            Err(Error::new(ErrorKind::Unreachable, Side::Target, text))
+        })
+    }
+
+    /// Runs one statement and drops the rows it gives back.
+    ///
+    /// After an error the transaction may be gone (deadlock) or not; the server does not say.
+    pub async fn query(&mut self, text: &[u8]) -> Result<Effect> {
+        self.check_size(text.len())?;
+        let mut effect =
+            Effect { affected_rows: 0, warnings: 0, status: self.status, rows_returned: 0 };
+        self.begin()?;
+        let outcome = drain(&mut self.inner, text, &mut effect).await;
+        self.end(outcome)?;
+        effect.warnings = self.inner.get_warnings();
+        effect.status = self.status;
+        Ok(effect)
+    }
+
+    /// Gives all rows of a small catalogue query as text. For sessions in utf8mb4.
+    pub async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        self.check_size(sql.len())?;
+        self.begin()?;
+        let outcome = self.inner.query::<Row, _>(sql).await;
+        let rows = self.end(outcome)?;
+        Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text_of).collect()).collect())
+    }
+
+    /// Gives the first column of the first row, if there is one and it is not NULL.
+    pub async fn scalar(&mut self, sql: &str) -> Result<Option<String>> {
+        let first = self.rows(sql).await?.into_iter().next();
+        Ok(first.and_then(|row| row.into_iter().next()).flatten())
+    }
+
+    /// `CONNECTION_ID()`.
+    pub fn id(&self) -> u64 {
+        self.session.id
+    }
+
+    /// Nothing more can be done with this connection.
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// The session's `@@max_allowed_packet` in bytes.
+    pub fn max_allowed_packet(&self) -> u64 {
+        self.session.max_allowed_packet
+    }
+
+    /// The longest statement [`Conn::query`] takes, in bytes.
+    pub fn statement_bytes_max(&self) -> u64 {
+        // The command's own byte counts, and the server wants less than the limit, not the limit.
+        self.session.max_allowed_packet.saturating_sub(2)
+    }
+
+    /// `VERSION()`.
+    pub fn version_text(&self) -> &str {
+        &self.session.version_text
+    }
+
+    /// The session as of the last statement that succeeded.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The endpoint this connection was opened to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Something that can stop this connection's work while it is busy.
+    pub fn kill_handle(&self) -> KillHandle {
+        KillHandle {
+            endpoint: Arc::clone(&self.endpoint),
+            id: self.session.id,
+            server_identity: self.session.server_identity.clone(),
+        }
+    }
+
+    /// Says goodbye, so that the server does not count an aborted connection.
+    pub async fn close(self) {
+        if !self.is_broken {
+            // Whoever closes has no more use for the connection, nor for why it could not be told.
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.inner.disconnect()).await;
+        }
+    }
+
+    /// Refuses what the server would answer by hanging up.
+    fn check_size(&self, bytes: usize) -> Result<()> {
+        let bytes_max = self.statement_bytes_max();
+        if bytes as u64 <= bytes_max {
+            return Ok(());
+        }
+        let limit = self.session.max_allowed_packet;
+        let text = format!(
+            "statement of {bytes} bytes is too large for max_allowed_packet={limit} at {}",
+            self.endpoint.address()
+        );
+        Err(Error::new(ErrorKind::TooLarge, Side::Target, text))
+    }
+
+    /// Until [`Conn::end`] the connection counts as broken: a dropped future leaves it so.
+    fn begin(&mut self) -> Result<()> {
+        if self.is_broken {
+            let text = format!("connection to {} is gone", self.endpoint.address());
+            return Err(Error::new(ErrorKind::LostConnection, Side::Target, text));
+        }
+        self.infile_asked.store(false, Ordering::Relaxed);
+        self.is_broken = true;
+        Ok(())
+    }
+
+    fn end<T>(&mut self, outcome: mysql_async::Result<T>) -> Result<T> {
+        let outcome = outcome.map_err(|error| statement_error(&self.endpoint, error));
+        let is_lost = matches!(&outcome, Err(error) if error.kind == ErrorKind::LostConnection);
+        self.is_broken = is_lost || self.inner.is_disconnected();
+        let value = outcome?;
+        if self.infile_asked.load(Ordering::Relaxed) {
+            let text = "statement reads a file of this machine (LOCAL INFILE); no data was sent";
+            return Err(Error::new(ErrorKind::Refused, Side::Input, text));
+        }
+        if let Some(ok) = self.inner.last_ok_packet() {
+            self.status = status_of(ok.status_flags(), &self.session);
+        }
+        Ok(value)
+    }
+}
+
+impl KillHandle {
+    /// Stops the statement that runs now; the connection stays. A connection that is gone or idle
+    /// is no error.
+    pub async fn kill_query(&self) -> Result<()> {
+        self.kill("KILL QUERY").await
+    }
+
+    /// Ends the connection. One that is gone is no error.
+    pub async fn kill_connection(&self) -> Result<()> {
+        self.kill("KILL CONNECTION").await
+    }
+
+    /// The connection it stops.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    async fn kill(&self, command: &str) -> Result<()> {
+        const NO_SUCH_THREAD: u16 = 1094;
+        let mut endpoint = Endpoint::clone(&self.endpoint);
+        // It may be gone by now, and is not needed.
+        endpoint.database = None;
+        let mut conn = Conn::open(&endpoint, "kill").await?;
+        if conn.session.server_identity != self.server_identity {
+            let text = format!(
+                "{command}: {} now leads to another server, where id {} is a stranger's",
+                endpoint.address(),
+                self.id
+            );
+            return Err(Error::new(ErrorKind::Unreachable, Side::Target, text));
+        }
+        let outcome = conn.query(format!("{command} {}", self.id).as_bytes()).await;
+        conn.close().await;
+        match outcome {
+            Err(error) if error.code() == Some(NO_SUCH_THREAD) => Ok(()),
+            outcome => outcome.map(|_effect| ()),
+        }
+    }
+}
+
+async fn open(endpoint: &Endpoint, purpose: &str) -> Result<Conn> {
+    let infile_asked = Arc::new(AtomicBool::new(false));
+    let options = options(endpoint, purpose, Arc::clone(&infile_asked));
+    let mut inner = log_in(endpoint, options).await?;
+    let session = start_session(endpoint, &mut inner).await?;
+    let flags = inner.last_ok_packet().map_or(StatusFlags::empty(), |ok| ok.status_flags());
+    let status = status_of(flags, &session);
+    let endpoint = Arc::new(endpoint.clone());
+    Ok(Conn { inner, endpoint, session, status, is_broken: false, infile_asked })
+}
+
+/// Everything but TLS.
+fn options(endpoint: &Endpoint, purpose: &str, infile_asked: Arc<AtomicBool>) -> OptsBuilder {
+    let attributes = [
+        ("program_name", "dbferry".to_owned()),
+        ("program_version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("purpose", purpose.to_owned()),
+        ("_pid", std::process::id().to_string()),
+    ];
+    let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let socket = endpoint.socket.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let is_verified = matches!(endpoint.tls.mode, TlsMode::VerifyCa | TlsMode::VerifyFull);
+    OptsBuilder::default()
+        .ip_or_hostname(&endpoint.host)
+        .tcp_port(endpoint.port)
+        .socket(socket)
+        // Else the driver moves to whatever listens at the server's socket path on this machine.
+        .prefer_socket(false)
+        .user(Some(&endpoint.user))
+        .pass(endpoint.password.as_ref().map(Secret::reveal))
+        .db_name(endpoint.database.as_ref())
+        .tcp_nodelay(true)
+        .tcp_keepalive(Some(KEEPALIVE_AFTER))
+        // Given, so that the driver does not ask; the server's limit is kept by `check_size`.
+        .max_allowed_packet(Some(PACKET_BYTES_MAX))
+        .wait_timeout(Some(0))
+        .stmt_cache_size(0)
+        .enable_cleartext_plugin(is_verified)
+        .local_infile_handler(Some(RefuseInfile { infile_asked }))
+        .connect_attributes(attributes.collect::<HashMap<_, _>>())
+}
+
+/// Logs in, encrypted as the endpoint demands.
+async fn log_in(endpoint: &Endpoint, options: OptsBuilder) -> Result<mysql_async::Conn> {
+    let connect = |ssl| mysql_async::Conn::new(options.clone().ssl_opts(ssl));
+    let failed = |error| Err(connect_error(endpoint, error));
+    let mode = endpoint.tls.mode;
+    if mode == TlsMode::Disable || endpoint.socket.is_some() {
+        return connect(None::<SslOpts>).await.or_else(failed);
+    }
+    let ssl = ssl_options(endpoint)?;
+    let error = match connect(Some(ssl.clone())).await {
+        Ok(conn) => return Ok(conn),
+        Err(error) => error,
+    };
+    if mode == TlsMode::Prefer && has_no_tls(&error) {
+        check_plain(endpoint).await?;
+        return connect(None).await.or_else(failed);
+    }
+    match tls::find_error(&error).and_then(tls::other_name) {
+        // The driver's switch for this does nothing with rustls: ask for the name that is there.
+        Some(tls::OtherName::Usable(name)) if mode == TlsMode::VerifyCa => {
+            let ssl = ssl.with_danger_tls_hostname_override(Some(name));
+            connect(Some(ssl)).await.or_else(failed)
+        }
+        Some(_) | None => failed(error),
+    }
+}
+
+fn ssl_options(endpoint: &Endpoint) -> Result<SslOpts> {
+    let tls = &endpoint.tls;
+    let is_unchecked = matches!(tls.mode, TlsMode::Prefer | TlsMode::Require);
+    let mut options = SslOpts::default().with_danger_accept_invalid_certs(is_unchecked);
+    if let Some(ca) = &tls.ca {
+        let certificates = vec![read_pem(ca, "ca")?.into()];
+        options = options.with_root_certs(certificates).with_disable_built_in_roots(true);
+    }
+    if let (Some(cert), Some(key)) = (&tls.cert, &tls.key) {
+        let (cert, key) = (read_pem(cert, "cert")?, read_pem(key, "key")?);
+        let identity = ClientIdentity::new(cert.into(), key.into());
+        options = options.with_client_identity(Some(identity));
+    }
+    Ok(options)
+}
+
+/// Read here, so that a missing file is not taken for a missing server.
+fn read_pem(path: &Path, option: &str) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        let text = format!("read {option}={}: {error}", path.display());
+        Error::new(ErrorKind::Usage, Side::Internal, text).with_source(error)
+    })
+}
+
+fn has_no_tls(error: &mysql_async::Error) -> bool {
+    matches!(error, mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer))
+}
+
+/// Before `tls=prefer` goes on in clear: the driver has no switch that forbids sending a password
+/// under an RSA key that came in clear, so such servers are not tried. This machine is trusted.
+async fn check_plain(endpoint: &Endpoint) -> Result<()> {
+    let has_password = endpoint.password.as_ref().is_some_and(|secret| !secret.reveal().is_empty());
+    let is_local = endpoint.host == "localhost"
+        || endpoint.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if !has_password || is_local {
+        return Ok(());
+    }
+    let greeting = tls::read_greeting(&endpoint.host, endpoint.port)
+        .await
+        .map_err(|error| unreachable_error(endpoint, error))?;
+    if tls::is_safe_in_clear(&greeting) {
+        return Ok(());
+    }
+    let text = format!(
+        "{} offers no TLS, and its {} would send the password under a key that anyone on the way \
+         could have chosen; say tls=disable to accept that",
+        endpoint.address(),
+        greeting.auth_plugin
+    );
+    Err(Error::new(ErrorKind::Tls, Side::Target, text))
+}
+
+async fn start_session(endpoint: &Endpoint, conn: &mut mysql_async::Conn) -> Result<Session> {
+    const FACTS: &str = "SELECT CONNECTION_ID(), @@max_allowed_packet, VERSION(), \
+         CONCAT_WS('|', @@hostname, @@port, @@server_id, @@datadir)";
+    let failed = |error| connect_error(endpoint, error);
+    // Also makes the collation the server's default one, as with a client that names it at login.
+    conn.query_drop(format!("SET NAMES {}", endpoint.default_charset)).await.map_err(failed)?;
+    let row = conn.query_first::<Row, _>(FACTS).await.map_err(failed)?;
+    let row = row.map(Row::unwrap).unwrap_or_default();
+    let mut cells = row.into_iter().map(|value| text_of(value).unwrap_or_default());
+    let mut next = || cells.next().unwrap_or_default();
+    let (id, max_allowed_packet) = (next().parse(), next().parse());
+    let (Ok(id), Ok(max_allowed_packet)) = (id, max_allowed_packet) else {
+        let text = format!("{} did not say its connection id and limits", endpoint.address());
+        return Err(Error::new(ErrorKind::Unreachable, Side::Target, text));
+    };
+    Ok(Session { id, max_allowed_packet, version_text: next(), server_identity: next() })
+}
+
+async fn drain(
+    conn: &mut mysql_async::Conn,
+    text: &[u8],
+    effect: &mut Effect,
+) -> mysql_async::Result<()> {
+    let mut result = conn.query_iter(text).await?;
+    loop {
+        effect.affected_rows += result.affected_rows();
+        result.for_each(|_row| effect.rows_returned += 1).await?;
+        if result.is_empty() {
+            // Only this brings up the error of a result that is not the first.
+            return result.drop_result().await;
+        }
+    }
+}
+
+fn text_of(value: Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        // The text protocol gives bytes only.
+        other => Some(other.as_sql(true)),
+    }
+}
+
+fn status_of(flags: StatusFlags, session: &Session) -> Status {
+    let is_mariadb = session.version_text.contains("MariaDB");
+    Status {
+        in_transaction: flags.contains(StatusFlags::SERVER_STATUS_IN_TRANS),
+        autocommit: flags.contains(StatusFlags::SERVER_STATUS_AUTOCOMMIT),
+        no_backslash_escapes: flags.contains(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES),
+        ansi_quotes: is_mariadb.then(|| flags.contains(StatusFlags::SERVER_STATUS_ANSI_QUOTES)),
+    }
+}
+
+/// What went wrong before there was a session.
+fn connect_error(endpoint: &Endpoint, error: mysql_async::Error) -> Error {
+    let place = endpoint.redacted();
+    let denied = |text: String| Error::new(ErrorKind::AccessDenied, Side::Target, text);
+    if let Some(cause) = tls::find_error(&error) {
+        let text = format!("encrypt the connection to {place}: {}", tls::explain(cause));
+        return Error::new(ErrorKind::Tls, Side::Target, text);
+    }
+    match error {
+        mysql_async::Error::Server(server) => {
+            let text = format!("log in to {place}");
+            Error::from_server(Phase::Connect, Side::Target, server_error(server), text)
+        }
+        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+            let text = format!("encrypt the connection to {place}: the server offers no TLS");
+            Error::new(ErrorKind::Tls, Side::Target, text)
+        }
+        mysql_async::Error::Driver(DriverError::UnknownAuthPlugin { name }) => denied(format!(
+            "log in to {place}: the account uses {name}, which dbferry lacks (it has \
+             mysql_native_password, caching_sha2_password, client_ed25519, parsec)"
+        )),
+        mysql_async::Error::Driver(DriverError::MysqlOldPasswordDisabled) => denied(format!(
+            "log in to {place}: the account has a password of before MySQL 4.1; set it anew"
+        )),
+        mysql_async::Error::Driver(DriverError::CleartextPluginDisabled) => denied(format!(
+            "log in to {place}: the server wants the password in clear, which dbferry sends only \
+             with tls=verify-ca or tls=verify-full"
+        )),
+        other => unreachable_error(endpoint, other),
+    }
+}
+
+fn unreachable_error<E>(endpoint: &Endpoint, error: E) -> Error
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let text = format!("reach {}: {}", endpoint.address(), innermost(&error));
+    Error::new(ErrorKind::Unreachable, Side::Target, text).with_source(error)
+}
+
+/// What went wrong with a statement.
+fn statement_error(endpoint: &Endpoint, error: mysql_async::Error) -> Error {
+    match error {
+        mysql_async::Error::Server(server) => {
+            let server = server_error(server);
+            Error::from_server(Phase::Statement, Side::Target, server, "run statement")
+        }
+        // Whatever else the driver says, it has given up the connection.
+        other => {
+            let address = endpoint.address();
+            let text = format!("lost the connection to {address}: {}", innermost(&other));
+            Error::new(ErrorKind::LostConnection, Side::Target, text).with_source(other)
+        }
+    }
+}
+
+fn server_error(error: mysql_async::ServerError) -> ServerError {
+    ServerError { code: error.code, sqlstate: error.state, message: error.message }
+}
+
+/// The driver wraps each error in words about itself; the one inside says what happened.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
+}
+
+type InfileFuture =
+    Pin<Box<dyn Future<Output = std::result::Result<InfileData, LocalInfileError>> + Send>>;
+
+/// Answers each request for a local file with nothing, and remembers that there was one.
+///
+/// The protocol has no way to say no: closing the connection would be the only other answer.
+struct RefuseInfile {
+    infile_asked: Arc<AtomicBool>,
+}
+
+impl GlobalHandler for RefuseInfile {
+    fn handle(&self, _file_name: &[u8]) -> InfileFuture {
+        const EMPTY: &str = "/dev/null";
+        self.infile_asked.store(true, Ordering::Relaxed);
+        WhiteListFsHandler::new([EMPTY]).handle(EMPTY.as_bytes())
+    }
+}

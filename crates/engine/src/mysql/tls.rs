@@ -1,0 +1,175 @@
+//! The parts of TLS that the driver leaves open: the crypto provider, what an error means, and
+//! whether a password may go over a connection that turned out to be plain.
+//!
+//! Promises: no check is ever weaker than the mode asked for. Deliberately not here: the handshake
+//! itself (rustls inside the driver does it) and reading the endpoint's options.
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Once;
+
+use rustls::CertificateError;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+/// What a verify-ca handshake can go on with after the host name did not match.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum OtherName {
+    /// The certificate is for this name.
+    Usable(String),
+    /// It names nothing that could be checked.
+    Nothing,
+}
+
+/// What a server says before login, as far as it matters here.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Greeting {
+    /// Name of the login method it proposes.
+    pub(super) auth_plugin: String,
+}
+
+/// Makes aws-lc-rs the process's crypto provider, unless the program chose one before.
+pub(super) fn install_provider() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        // It fails only where a provider is already there, which is as good.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    });
+}
+
+/// The TLS error within `error`, if it is one.
+pub(super) fn find_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found);
+        }
+        // `io::Error::source` skips the error it was made of.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(found) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// After a handshake failed: was only the host name wrong, and which name would be right?
+///
+/// rustls looks at the chain first and at the name last, so a name error means a good chain. The
+/// name found is put through a whole new handshake: nothing is taken on trust from this one.
+pub(super) fn other_name(error: &rustls::Error) -> Option<OtherName> {
+    let rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+        presented,
+        ..
+    }) = error
+    else {
+        return None;
+    };
+    let usable = presented.iter().find_map(|name| plain_name(name));
+    Some(usable.map_or(OtherName::Nothing, OtherName::Usable))
+}
+
+/// Says what a TLS error means to an operator.
+pub(super) fn explain(error: &rustls::Error) -> String {
+    use rustls::{AlertDescription, Error};
+    let hint = match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "; the certificate is not signed by what ca= names"
+        }
+        Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. }) => {
+            "; host names are compared with the certificate's subject alternative names (SAN), \
+             never with its common name"
+        }
+        Error::InvalidCertificate(_) => {
+            "; dbferry wants an X.509 version 3 certificate with a subject alternative name (SAN)"
+        }
+        Error::AlertReceived(
+            AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure,
+        )
+        | Error::PeerIncompatible(_)
+        | Error::InvalidMessage(_) => "; dbferry speaks TLS 1.2 and 1.3 only",
+        _ => "",
+    };
+    format!("{error}{hint}")
+}
+
+/// Reads a server's greeting and hangs up.
+pub(super) async fn read_greeting(host: &str, port: u16) -> io::Result<Greeting> {
+    let mut stream = TcpStream::connect((host, port)).await?;
+    let mut header = [0; 4];
+    stream.read_exact(&mut header).await?;
+    // The header's fourth byte counts packets.
+    let length = u32::from_le_bytes([header[0], header[1], header[2], 0]);
+    let mut packet = vec![0; length as usize];
+    stream.read_exact(&mut packet).await?;
+    parse_greeting(&packet).ok_or_else(|| io::Error::other("no MySQL server greeting"))
+}
+
+/// May a password be sent through RSA keys or hashes when the connection is plain?
+///
+/// `caching_sha2_password` and `sha256_password` send the password itself, protected by a key that
+/// anyone on the way may have put in place of the server's.
+pub(super) fn is_safe_in_clear(greeting: &Greeting) -> bool {
+    !matches!(greeting.auth_plugin.as_str(), "caching_sha2_password" | "sha256_password")
+}
+
+/// `DnsName("*.example.com")` or `IpAddress(10.0.0.1)`, as rustls renders them, to a name that
+/// matches.
+fn plain_name(presented: &str) -> Option<String> {
+    let within = |open, close| presented.strip_prefix(open)?.strip_suffix(close);
+    let ip = within("IpAddress(", ")").map(str::to_owned);
+    let dns = within("DnsName(\"", "\")").map(|name| match name.strip_prefix("*.") {
+        Some(domain) => format!("dbferry.{domain}"),
+        None => name.to_owned(),
+    });
+    ip.or(dns).filter(|name| rustls::pki_types::ServerName::try_from(name.as_str()).is_ok())
+}
+
+fn parse_greeting(packet: &[u8]) -> Option<Greeting> {
+    // Protocol version, server version (ends with 0), connection id, 8 bytes of salt and a 0,
+    // capabilities, character set, status, capabilities, length of the salt, 10 bytes of nothing.
+    const FIXED: usize = 4 + 8 + 1 + 2 + 1 + 2 + 2 + 1 + 10;
+    const SALT_LENGTH_AT: usize = FIXED - 11;
+    let (10, rest) = packet.split_first()? else { return None };
+    let version_end = rest.iter().position(|byte| *byte == 0)?;
+    let (fixed, rest) = rest.get(version_end + 1..)?.split_at_checked(FIXED)?;
+    let salt_rest = usize::from(*fixed.get(SALT_LENGTH_AT)?).saturating_sub(8).max(13);
+    let plugin = rest.get(salt_rest..)?;
+    let plugin = plugin.split(|byte| *byte == 0).next()?;
+    Some(Greeting { auth_plugin: String::from_utf8_lossy(plugin).into_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_as_rustls_renders_them() {
+        let check = |presented, expected: Option<&str>| {
+            assert_eq!(plain_name(presented).as_deref(), expected, "{presented}");
+        };
+        check("DnsName(\"db.example.com\")", Some("db.example.com"));
+        check("DnsName(\"*.example.com\")", Some("dbferry.example.com"));
+        check("IpAddress(10.0.0.1)", Some("10.0.0.1"));
+        check("IpAddress(::1)", Some("::1"));
+        check("DirectoryName", None);
+        check("DnsName(\"no name\")", None);
+    }
+
+    #[test]
+    fn a_greeting_of_mysql() {
+        let mut packet = b"\x0a9.7.0\0".to_vec();
+        packet.extend([1, 0, 0, 0]);
+        packet.extend(b"12345678\0");
+        packet.extend([0xff, 0xff, 0xff, 2, 0, 0xff, 0xdf, 21]);
+        packet.extend([0; 10]);
+        packet.extend(b"abcdefghijkl\0caching_sha2_password\0");
+        let greeting = parse_greeting(&packet).unwrap();
+        assert_eq!(greeting.auth_plugin, "caching_sha2_password");
+        assert!(!is_safe_in_clear(&greeting));
+        for end in 0..packet.len() - 30 {
+            assert_eq!(parse_greeting(&packet[..end]), None);
+        }
+    }
+}
