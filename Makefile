@@ -1,0 +1,41 @@
+# Everything a contributor runs. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup mysql build fmt lint test demo corpus bench fuzz clean
+
+help: ## List these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: ## Install what the build and the tests need (Debian 12; root or sudo)
+	@scripts/setup
+
+mysql: setup ## Fetch MySQL 9 into the cache folder
+	@scripts/mysql
+
+build: setup ## Build everything
+	@scripts/cargo build --workspace --all-targets --locked
+
+fmt: setup ## Format the code
+	@scripts/cargo fmt --all
+
+lint: setup ## Check format and lints
+	@scripts/cargo fmt --all --check
+	@scripts/cargo clippy --workspace --all-targets --locked -- -D warnings
+
+test: setup mysql lint build ## Run every test against real servers
+	@scripts/cargo nextest run --workspace --locked
+
+demo: setup mysql ## Show an import, side by side with the stock client
+	@scripts/demo
+
+corpus: setup mysql ## Compare with the stock clients on real dumps
+	@scripts/corpus
+
+bench: setup mysql ## Measure against the stock clients
+	@scripts/bench
+
+fuzz: setup ## Fuzz the statement reader
+	@scripts/fuzz
+
+clean: ## Remove what was built (not the cache folder)
+	@scripts/cargo clean
