@@ -316,6 +316,8 @@ fn server_kind(phase: Phase, server: &ServerError) -> ErrorKind {
         (_, 1213 | 1614) => ErrorKind::Deadlock,
         (_, 1317 | 3024 | 1969) => ErrorKind::Interrupted,
         (_, 3159) => ErrorKind::Tls,
+        // LOAD DATA LOCAL on a server that has it switched off.
+        (Phase::Statement, 1148 | 3948 | 4166) => ErrorKind::Refused,
         (Phase::Connect, 1040 | 1042 | 1043 | 1129 | 1203 | 1226) => ErrorKind::Unreachable,
         (Phase::Connect, 1115 | 1231) => ErrorKind::Usage,
         (Phase::Connect, 1049) => ErrorKind::UnknownDatabase,

@@ -29,7 +29,7 @@ pub struct ServerFacts {
     pub version_text: String,
     /// Limit of one statement, in bytes.
     pub max_allowed_packet: u64,
-    /// `@@sql_mode` of a new session.
+    /// `@@sql_mode` of the session that asked, as are all variables here that a session can set.
     pub sql_mode: String,
     /// 0: names are compared by case; 1 and 2: they are not.
     pub lower_case_table_names: u8,
@@ -47,9 +47,9 @@ pub struct ServerFacts {
     pub read_only: bool,
     /// `@@innodb_page_size`.
     pub innodb_page_size: Option<u64>,
-    /// `@@innodb_lock_wait_timeout` of a new session, in seconds.
+    /// `@@innodb_lock_wait_timeout`, in seconds.
     pub lock_wait_timeout_secs: Option<u64>,
-    /// `@@time_zone` of a new session.
+    /// `@@time_zone`.
     pub time_zone: String,
     /// `@@datadir`.
     pub datadir: Option<String>,
@@ -63,7 +63,7 @@ pub struct ServerFacts {
     pub engines: BTreeSet<String>,
 }
 
-/// The privileges that import and copy ask about.
+/// The privileges that import and copy ask about: first those that are only ever global.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Privilege {
     /// `SUPER`.
@@ -169,6 +169,29 @@ pub async fn gather(conn: &mut Conn) -> Result<ServerFacts> {
     })
 }
 
+impl ServerFacts {
+    /// May the account create views, routines, triggers and events in another's name?
+    pub fn sets_definers(&self) -> bool {
+        self.administers(Privilege::SetDefiner)
+    }
+
+    /// May the account switch `sql_log_bin` off for its session?
+    pub fn switches_binlog(&self) -> bool {
+        match self.flavor {
+            Flavor::MariaDb => self.administers(Privilege::BinlogAdmin),
+            Flavor::MySql => self.administers(Privilege::SessionVariables),
+        }
+    }
+
+    /// Does the account have one of the privileges that `SUPER` was split into? MariaDB counts
+    /// `SUPER` itself only before 10.11.
+    fn administers(&self, privilege: Privilege) -> bool {
+        let super_counts = self.flavor == Flavor::MySql || self.version < (10, 11, 0);
+        self.grants.allows(privilege, None)
+            || (super_counts && self.grants.allows(Privilege::Super, None))
+    }
+}
+
 impl Grants {
     /// Reads the lines of `SHOW GRANTS`.
     pub fn parse(lines: &[String]) -> Self {
@@ -191,17 +214,6 @@ impl Grants {
             .any(|(pattern, granted)| granted.contains(&privilege) && is_like(schema, pattern))
     }
 
-    /// May the account set restricted session variables, such as `sql_log_bin`?
-    pub fn sets_session_variables(&self) -> bool {
-        use Privilege::{GlobalVariables, SessionVariables, Super};
-        [Super, SessionVariables, GlobalVariables].iter().any(|one| self.global.contains(one))
-    }
-
-    /// May the account create objects in another's name?
-    pub fn sets_definers(&self) -> bool {
-        [Privilege::Super, Privilege::SetDefiner].iter().any(|one| self.global.contains(one))
-    }
-
     fn add(&mut self, line: &str) {
         let (is_grant, rest) = match (line.strip_prefix("GRANT "), line.strip_prefix("REVOKE ")) {
             (Some(rest), _) => (true, rest),
@@ -216,7 +228,8 @@ impl Grants {
         match (schema_of(object), is_grant) {
             (Some(Scope::Global), true) => self.global.extend(privileges),
             (Some(Scope::Schema(name)), true) => {
-                self.schemas.entry(name).or_default().extend(privileges);
+                let of_schema = privileges.into_iter().filter(|one| *one >= Privilege::Select);
+                self.schemas.entry(name).or_default().extend(of_schema);
             }
             (Some(Scope::Schema(name)), false) => {
                 self.revoked.entry(name.replace('\\', "")).or_default().extend(privileges);
@@ -340,7 +353,7 @@ fn privileges_of(name: &str) -> &'static [Privilege] {
     }
 }
 
-/// `ALL PRIVILEGES`; on a schema the server has no use for the global ones, nor have we.
+/// `ALL PRIVILEGES`.
 const ALL: [Privilege; 27] = {
     use Privilege as P;
     [
@@ -455,7 +468,9 @@ mod tests {
         check(Privilege::Create, Some("app_1"), true);
         check(Privilege::Create, Some("appx1"), false);
         check(Privilege::CreateView, Some("x"), false);
-        assert!(grants.sets_definers() && grants.sets_session_variables());
+        check(Privilege::SetDefiner, None, true);
+        check(Privilege::SessionVariables, None, true);
+        check(Privilege::Super, Some("app_1"), false);
         assert!(!grants.lines.concat().contains("*AB"), "{:?}", grants.lines);
     }
 }
