@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::rules::Rules;
+use crate::rules::{Multibyte, Rules};
 use crate::token::{Spanned, Target, Token, Tokens};
 
 /// The kinds that matter.
@@ -134,6 +134,32 @@ impl Class {
         }
     }
 
+    /// The rules after this statement, where its text alone tells them. `None`: only the server
+    /// knows, as after `SET sql_mode = @saved`.
+    pub fn rules_after(&self, rules: Rules) -> Option<Rules> {
+        if !self.may_change_rules() {
+            return Some(rules);
+        }
+        if self.kind != Kind::Set {
+            return None;
+        }
+        let mut after = rules;
+        for assignment in self.assignments.iter().filter(|a| a.scope == Scope::Session) {
+            match assignment.name.as_slice() {
+                b"sql_mode" => {
+                    let mode = assignment.value.as_deref()?;
+                    after.no_backslash_escapes = has_mode(mode, &[b"NO_BACKSLASH_ESCAPES"]);
+                    after.ansi_quotes = has_mode(mode, &QUOTING_MODES);
+                }
+                b"names" | b"character_set_client" => {
+                    after.multibyte = Multibyte::of_charset(assignment.value.as_deref()?);
+                }
+                _ => {}
+            }
+        }
+        Some(after)
+    }
+
     /// It may change what connections have to share: variables, the default database.
     pub fn may_change_session(&self) -> bool {
         matches!(
@@ -153,6 +179,15 @@ impl Class {
             _ => false,
         }
     }
+}
+
+/// The sql_modes that make `"` quote names; all but the first are combinations that contain it.
+const QUOTING_MODES: [&[u8]; 7] =
+    [b"ANSI_QUOTES", b"ANSI", b"DB2", b"MAXDB", b"MSSQL", b"ORACLE", b"POSTGRESQL"];
+
+fn has_mode(list: &[u8], modes: &[&[u8]]) -> bool {
+    list.split(|&b| b == b',')
+        .any(|given| modes.iter().any(|mode| given.trim_ascii().eq_ignore_ascii_case(mode)))
 }
 
 /// How many tokens are looked at for names and DEFINER; what matters stands at the start.
