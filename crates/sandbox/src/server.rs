@@ -311,6 +311,11 @@ fn argv(
     let fixed = ["--bind-address=127.0.0.1", "--skip-name-resolve", "--event-scheduler=OFF"];
     argv.extend(fixed.map(String::from));
     argv.push("--default-time-zone=+00:00".into());
+    if flavor == Flavor::MariaDb {
+        // As Debian configures it; the program's own default is latin1.
+        argv.push("--character-set-server=utf8mb4".into());
+        argv.push("--collation-server=utf8mb4_general_ci".into());
+    }
     if options.binlog {
         argv.extend(["--log-bin=binlog", "--server-id=1"].map(String::from));
     } else {
