@@ -91,7 +91,8 @@ struct Session {
 }
 
 impl Conn {
-    /// Connects and logs in. `purpose` shows in the server's list of connection attributes.
+    /// Connects and logs in. `purpose` shows in the server's list of connection attributes, but
+    /// not on MySQL over TLS: the driver announces attributes too late for it.
     ///
     /// What is sent besides the login: `SET NAMES`, and one `SELECT` of variables.
     pub async fn open(endpoint: &Endpoint, purpose: &str) -> Result<Self> {
@@ -422,16 +423,17 @@ async fn drain(
     effect: &mut Effect,
 ) -> mysql_async::Result<()> {
     let mut result = conn.query_iter(text).await?;
-    loop {
-        if result.columns_ref().is_empty() {
+    while let Some(columns) = result.columns() {
+        if columns.is_empty() {
             effect.affected_rows += result.affected_rows();
         }
-        result.for_each(|_row| effect.rows_returned += 1).await?;
         if result.is_empty() {
-            // Only this brings up the error of a result that is not the first.
-            return result.drop_result().await;
+            break;
         }
+        result.for_each(|_row| effect.rows_returned += 1).await?;
     }
+    // Only this brings up the error of a result that is not the first.
+    result.drop_result().await
 }
 
 fn text_of(value: Value) -> Option<String> {

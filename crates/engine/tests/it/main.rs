@@ -1,0 +1,5 @@
+//! The engine against real servers: one binary, one module per subject.
+//!
+//! Every test starts the servers it needs and fails when one is missing.
+
+mod connect;
