@@ -76,7 +76,8 @@ fn initialise(flavor: Flavor, draft: &Path) -> Result<()> {
 fn mariadb_command(data: &Path, accounts: &Path) -> Result<Command> {
     let mut command = Command::new(flavor::system_program("mariadb-install-db")?);
     command
-        .args(["--no-defaults", "--user=root", "--auth-root-authentication-method=normal"])
+        .args(["--no-defaults", "--auth-root-authentication-method=normal"])
+        .args(flavor::user_argument())
         .args(["--skip-test-db", "--skip-name-resolve", MARIADB_REDO_LOG])
         .arg(format!("--datadir={}", text(data)))
         .arg(format!("--extra-file={}", text(accounts)));
@@ -86,7 +87,8 @@ fn mariadb_command(data: &Path, accounts: &Path) -> Result<Command> {
 fn mysql_command(data: &Path, accounts: &Path) -> Result<Command> {
     let mut command = Flavor::MySql.command(Program::Server)?;
     command
-        .args(["--no-defaults", "--user=root"])
+        .arg("--no-defaults")
+        .args(flavor::user_argument())
         .args(Flavor::MySql.server_arguments()?)
         .args(["--initialize-insecure", "--skip-log-bin", "--innodb-flush-method=nosync"])
         .arg(format!("--datadir={}", text(data)))

@@ -5,6 +5,7 @@
 //! downloaded here: a missing one is an error that names the script to run.
 
 use crate::{Error, Result, cache};
+use nix::unistd::getuid;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -144,6 +145,11 @@ impl Flavor {
             }
         }
     }
+}
+
+/// The account a server runs as: root must be named, others are kept as they are.
+pub(crate) fn user_argument() -> Option<&'static str> {
+    getuid().is_root().then_some("--user=root")
 }
 
 /// A program of the system's packages.

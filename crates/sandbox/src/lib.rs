@@ -1,8 +1,8 @@
 //! Real database servers for tests, the demo and benchmarks.
 //!
-//! A [`Server`] is a real `mariadbd` or `mysqld` in a temporary folder, on a free port of 127.0.0.1.
-//! It is ready when [`Server::start`] returns, and gone when the value is dropped or the process
-//! dies, however it dies. Everything is synchronous.
+//! A [`Server`] is a real `mariadbd` or `mysqld` in a temporary folder, on a free port of
+//! 127.0.0.1. It is ready when [`Server::start`] returns, and gone when the value is dropped or
+//! the process dies, however it dies. Everything is synchronous.
 //!
 //! Deliberately not here: containers, system services, system configuration files, and skipping.
 //! What is missing on the machine is an [`Error::Missing`] that names the command to run.

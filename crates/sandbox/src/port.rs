@@ -1,8 +1,8 @@
 //! Ports that stay ours while a server is stopped.
 //!
 //! Ports come from below the kernel's ephemeral range, so no outgoing connection takes one, and
-//! each is held by a lock file, so a server can restart on its port while other test processes start
-//! theirs. Only processes that use this module respect the locks.
+//! each is held by a lock file, so a server can restart on its port while other test processes
+//! start theirs. Only processes that use this module respect the locks.
 
 use crate::{Error, Result};
 use nix::unistd::getuid;

@@ -301,7 +301,8 @@ fn argv(
     certificates: Option<&Certificates>,
 ) -> Result<Vec<String>> {
     let mut argv = flavor.argv(Program::Server)?;
-    argv.extend(["--no-defaults", "--user=root"].map(String::from));
+    argv.push("--no-defaults".into());
+    argv.extend(flavor::user_argument().map(String::from));
     argv.extend(flavor.server_arguments()?);
     argv.push(format!("--datadir={}", text(&dir.join("data"))));
     argv.push(format!("--socket={}", text(&dir.join("sock"))));

@@ -104,7 +104,8 @@ fn wipe_brings_the_first_state_back() {
         for change in [
             "CREATE TABLE imp.t (a INT PRIMARY KEY, b VARBINARY(9))",
             "INSERT INTO imp.t VALUES (1, 'x')",
-            "CREATE DATABASE `a-``b`; CREATE TABLE `a-``b`.c (p INT, FOREIGN KEY (p) REFERENCES imp.t (a))",
+            "CREATE DATABASE `a-``b`;
+             CREATE TABLE `a-``b`.c (p INT, FOREIGN KEY (p) REFERENCES imp.t (a))",
             "CREATE PROCEDURE imp.p() SELECT 1",
             "CREATE VIEW imp.v AS SELECT * FROM imp.t",
             "CREATE USER 'u''1'@'10.%' IDENTIFIED BY 'x'",
@@ -118,9 +119,13 @@ fn wipe_brings_the_first_state_back() {
         }
         server
             .sql(
-                "SET GLOBAL sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'; SET GLOBAL max_connections = 33;
-                 SET GLOBAL character_set_server = latin1; SET GLOBAL init_connect = 'SELECT ''a\\\\b''';
-                 SET GLOBAL long_query_time = 2.5; SET GLOBAL foreign_key_checks = 0; SET GLOBAL read_only = 1",
+                "SET GLOBAL sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES';
+                 SET GLOBAL max_connections = 33;
+                 SET GLOBAL character_set_server = latin1;
+                 SET GLOBAL init_connect = 'SELECT ''a\\\\b''';
+                 SET GLOBAL long_query_time = 2.5;
+                 SET GLOBAL foreign_key_checks = 0;
+                 SET GLOBAL read_only = 1",
             )
             .unwrap();
         state::wipe(&server).unwrap();
@@ -154,7 +159,10 @@ fn purged_gtids_can_be_set_after_each_wipe() {
     for _ in 0..2 {
         state::wipe(&server).unwrap();
         server
-            .sql("SET GLOBAL gtid_purged = '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9'; CREATE TABLE imp.t (a INT)")
+            .sql(
+                "SET GLOBAL gtid_purged = '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9';
+                 CREATE TABLE imp.t (a INT)",
+            )
             .unwrap();
     }
 }
@@ -304,10 +312,12 @@ fn a_scale_of_tpch_becomes_a_dump_that_imports() {
         let plan = sandbox::tpch::Plan { flavor, scale: 0.001, extras: true };
         sandbox::tpch::dump(&plan, &file, &mut std::io::sink().by_ref()).unwrap();
         assert_eq!(server.import_stock(None, &file).unwrap(), StockOutcome::parse(0, ""));
-        let counts = "SELECT (SELECT COUNT(*) FROM tpch.lineitem), (SELECT COUNT(*) FROM tpch.orders),
+        let counts = "SELECT (SELECT COUNT(*) FROM tpch.lineitem),
+                      (SELECT COUNT(*) FROM tpch.orders),
                       (SELECT COUNT(*) FROM information_schema.table_constraints
                        WHERE table_schema = 'tpch' AND constraint_type = 'FOREIGN KEY'),
-                      (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = 'tpch')";
+                      (SELECT COUNT(*) FROM information_schema.routines
+                       WHERE routine_schema = 'tpch')";
         assert_eq!(server.sql(counts).unwrap(), "6005\t1500\t8\t2\n");
     });
 }
