@@ -242,14 +242,6 @@ impl KillHandle {
         self.kill("KILL CONNECTION").await
     }
 
-    /// The same, when the server is now reached in another way. The check that it is the same
-    /// server stays.
-    #[must_use]
-    pub fn at(mut self, endpoint: &Endpoint) -> Self {
-        self.endpoint = Arc::new(endpoint.clone());
-        self
-    }
-
     /// The connection it stops.
     pub fn id(&self) -> u64 {
         self.id

@@ -1,0 +1,155 @@
+//! Import: a dump file into a server, with the outcome of the stock client.
+//!
+//! The way of a file: [`feed`] reads it on its own thread and hands out steps; [`dispatch`] gives
+//! shared batches to [`lanes`] and everything else to the [`main_connection`]; [`session`] is the
+//! state that lanes take over from it. Promises the prefix rule: at every moment, after any failure,
+//! the target shows what the stock client makes of some prefix of the file. No HTTP, no job table,
+//! no drawing.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use dump::rules::{Client, Rules};
+use dump::source::Input;
+use dump::token::Target;
+use tokio::sync::mpsc;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Side};
+use crate::mysql::conn::Conn;
+use crate::mysql::facts::{self, Flavor, ServerFacts};
+use crate::run::budget::Budget;
+use crate::run::progress::Progress;
+use crate::run::stop::Stop;
+use feed::FeedOptions;
+use guard::Guard;
+use main_connection::MainConnection;
+use report::{Failure, Report};
+
+pub mod batch;
+pub mod dispatch;
+pub mod excerpt;
+pub mod feed;
+pub mod guard;
+pub mod lane;
+pub mod lanes;
+pub mod main_connection;
+pub mod report;
+pub mod session;
+pub mod table;
+
+/// The longest INSERT that is sent whole, in bytes; longer ones go in pieces of one transaction.
+pub const WHOLE_MAX: usize = 8 << 20;
+/// The most lanes that may be asked for.
+pub const LANES_MAX: usize = 64;
+
+/// How to import.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Connections that execute batches side by side; 0 keeps everything in order on one.
+    pub lanes: usize,
+    /// What the file may do.
+    pub guard: Guard,
+    /// As the stock clients' `--binary-mode`.
+    pub binary_mode: bool,
+}
+
+/// What the run shares with its surroundings.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Counted while it runs.
+    pub progress: Arc<Progress>,
+    /// Stops it.
+    pub stop: Stop,
+}
+
+/// The stock client whose reading rules suit a server.
+pub fn target_of(facts: &ServerFacts) -> Target {
+    let server = match facts.flavor {
+        Flavor::MariaDb => Client::MariaDb,
+        Flavor::MySql => Client::MySql,
+    };
+    let (major, minor, patch) = facts.version;
+    let version = u32::from(major) * 10_000 + u32::from(minor) * 100 + u32::from(patch);
+    Target { server, version }
+}
+
+/// Imports `input` into the server at `endpoint`.
+pub async fn run(
+    input: Input,
+    endpoint: &Endpoint,
+    options: &Options,
+    surroundings: &Surroundings,
+) -> Result<Report, Failure> {
+    let name = input.name.clone();
+    let begin = async {
+        let mut main = Conn::open(endpoint, "import").await?;
+        // Gathered on a connection of its own: the main one shows the file a fresh session.
+        let facts = facts::gather(&mut main).await?;
+        main.close().await;
+        Ok((facts, Conn::open(endpoint, "import").await?))
+    };
+    let opened = tokio::select! {
+        opened = begin => opened,
+        () = surroundings.stop.asked() => Err(lanes::interrupted()),
+    };
+    let (facts, conn) = opened.map_err(|error| before_the_file(error, &name))?;
+    let target = target_of(&facts);
+    let budget = budget(options.lanes);
+    let whole_max = WHOLE_MAX.min(conn.statement_bytes_max() as usize);
+    let feed_options = FeedOptions {
+        name: name.clone(),
+        rules: Rules { binary_mode: options.binary_mode, ..Rules::new(target.server) },
+        target,
+        guard: options.guard.clone(),
+        whole_max,
+        batches: options.lanes > 0,
+    };
+    let parts = dispatch::Parts {
+        file: name.clone(),
+        endpoint: endpoint.clone(),
+        lanes: options.lanes.min(LANES_MAX),
+        flavor: facts.flavor,
+        target,
+        main: MainConnection::new(conn, target, surroundings.stop.clone()),
+        progress: Arc::clone(&surroundings.progress),
+        stop: surroundings.stop.clone(),
+    };
+    let started = Instant::now();
+    let (sender, mut steps) = mpsc::channel(feed::STEPS_MAX);
+    let progress = Arc::clone(&surroundings.progress);
+    let reader = input.reader;
+    let thread = std::thread::Builder::new()
+        .name("dump reader".to_owned())
+        .spawn(move || feed::run(reader, feed_options, budget, progress, sender))
+        .map_err(|error| {
+            let text = "start the reading thread";
+            let error = Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error);
+            before_the_file(error, &name)
+        })?;
+    let mut outcome = dispatch::run(parts, &mut steps).await;
+    drop(steps);
+    // A reader that waits for a silent pipe is left behind; the process ends without it.
+    if thread.is_finished() {
+        let _ = thread.join();
+    }
+    let report = match &mut outcome {
+        Ok(report) => report,
+        Err(failure) => &mut failure.report,
+    };
+    report.took(started.elapsed());
+    surroundings.progress.applied_bytes.fetch_max(report.applied_offset, Ordering::Relaxed);
+    outcome
+}
+
+/// Room for what is read ahead, what is queued and what the lanes hold.
+fn budget(lanes: usize) -> Budget {
+    const AHEAD: usize = 4;
+    Budget::new(((lanes + AHEAD) * batch::BATCH_BYTES) as u64)
+}
+
+fn before_the_file(mut error: Error, file: &str) -> Failure {
+    error.object.file = Some(file.to_owned());
+    Failure { error, excerpt: None, place: None, report: Box::default() }
+}

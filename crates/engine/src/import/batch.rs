@@ -1,0 +1,187 @@
+//! A batch: consecutive literal INSERTs into one table, small enough to be held and sent again.
+//!
+//! Decides, from the text alone, what may be executed out of step: only rows of plain literals.
+//! Whether the table allows it is [`super::table`]'s to say.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use dump::insert::Head;
+use dump::reader::Place;
+use dump::rules::Rules;
+use dump::statement::ObjectName;
+use dump::values::{Cells, Kind, Rows};
+
+/// Bytes of statements at which a batch is full. A single statement may be longer.
+pub const BATCH_BYTES: usize = 4 << 20;
+/// Statements at which a batch is full.
+pub const BATCH_STATEMENTS: usize = 20_000;
+
+/// What the rows give to one column, as far as AUTO_INCREMENT cares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Some row gives NULL or DEFAULT: a value is generated.
+    pub nothing: bool,
+    /// Some row gives zero, or something whose number is not plain to see.
+    pub zero: bool,
+}
+
+/// Consecutive INSERTs into one table.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The table as the statements name it.
+    pub table: ObjectName,
+    /// Their column list, if they have one.
+    pub columns: Option<Vec<Vec<u8>>>,
+    /// The statements' texts one after another.
+    text: Vec<u8>,
+    statements: Vec<Entry>,
+    /// Rows in all statements.
+    pub rows: u64,
+    /// By position in the column list, or in the table's visible columns.
+    pub given: Vec<Given>,
+    /// The batch ended because it was full: more of the same may follow.
+    pub full: bool,
+    /// Offset in the file after its last statement.
+    pub end_offset: u64,
+    /// The rules that its statements were read by.
+    pub rules: Rules,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    text: Range<usize>,
+    place: Place,
+    rows: u64,
+}
+
+/// One statement of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'a> {
+    /// Its text as it is sent.
+    pub text: &'a [u8],
+    /// Where it stands in the file.
+    pub place: Place,
+    /// Its rows.
+    pub rows: u64,
+}
+
+impl Batch {
+    /// An empty batch for statements with this head.
+    pub fn new(head: &Head, rules: Rules) -> Batch {
+        Batch {
+            table: ObjectName { schema: head.schema.clone(), name: head.table.clone() },
+            columns: head.columns.clone(),
+            text: Vec::new(),
+            statements: Vec::new(),
+            rows: 0,
+            given: Vec::new(),
+            full: false,
+            end_offset: 0,
+            rules,
+        }
+    }
+
+    /// Whether a statement with this head may join.
+    pub fn takes(&self, head: &Head, bytes: usize, rules: Rules) -> bool {
+        let same = self.table.name == head.table
+            && self.table.schema == head.schema
+            && self.columns == head.columns
+            && self.rules == rules;
+        same && !self.is_full(bytes)
+    }
+
+    /// Whether `bytes` more would be too many.
+    pub fn is_full(&self, bytes: usize) -> bool {
+        let holds = self.text.len() + bytes > BATCH_BYTES;
+        self.statements.len() >= BATCH_STATEMENTS || (holds && !self.statements.is_empty())
+    }
+
+    /// Adds a statement that [`literal_rows`] approved.
+    pub fn push(&mut self, text: Cow<'_, [u8]>, place: Place, end_offset: u64, rows: Literal) {
+        let start = self.text.len();
+        self.text.extend_from_slice(&text);
+        self.statements.push(Entry { text: start..self.text.len(), place, rows: rows.rows });
+        self.rows += rows.rows;
+        self.end_offset = end_offset;
+        if self.given.len() < rows.given.len() {
+            self.given.resize(rows.given.len(), Given::default());
+        }
+        for (all, one) in self.given.iter_mut().zip(rows.given) {
+            all.nothing |= one.nothing;
+            all.zero |= one.zero;
+        }
+    }
+
+    /// Nothing was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// How many statements.
+    pub fn len(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// Bytes of all statements.
+    pub fn bytes(&self) -> u64 {
+        self.text.len() as u64
+    }
+
+    /// Its statements in file order.
+    pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        self.statements.iter().map(|entry| Member {
+            text: &self.text[entry.text.clone()],
+            place: entry.place,
+            rows: entry.rows,
+        })
+    }
+
+    /// The statement at an index.
+    pub fn member(&self, index: usize) -> Option<Member<'_>> {
+        self.members().nth(index)
+    }
+}
+
+/// What [`literal_rows`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Literal {
+    /// How many rows.
+    pub rows: u64,
+    /// What they give, by position.
+    pub given: Vec<Given>,
+}
+
+/// The rows of an INSERT's text after `values_at`, if all their values are literals and nothing
+/// follows them. Otherwise the statement has to be executed in step.
+pub fn literal_rows(text: &[u8], values_at: usize, rules: Rules) -> Option<Literal> {
+    let rows_text = text.get(values_at..)?;
+    let mut rows = Rows::new(rows_text, rules);
+    let mut found = Literal::default();
+    for row in rows.by_ref() {
+        let row = &rows_text[row.start..row.end];
+        found.rows += 1;
+        for (index, cell) in Cells::new(row, rules).enumerate() {
+            if index >= found.given.len() {
+                found.given.push(Given::default());
+            }
+            let given = &mut found.given[index];
+            match cell.kind {
+                Kind::Expression => return None,
+                Kind::Null | Kind::Default => given.nothing = true,
+                Kind::Number => given.zero |= !is_plainly_not_zero(&row[cell.start..cell.end]),
+                Kind::String => {
+                    given.zero |= !is_plainly_not_zero(&row[cell.start + 1..cell.end - 1]);
+                }
+                Kind::Boolean | Kind::Introduced | Kind::Hex | Kind::Bit => given.zero = true,
+            }
+        }
+    }
+    (found.rows > 0 && rows.at_end()).then_some(found)
+}
+
+/// An integer that starts with a digit other than 0. A leading zero, sign or blank is left to the
+/// server to judge.
+fn is_plainly_not_zero(text: &[u8]) -> bool {
+    matches!(text.first(), Some(b'1'..=b'9'))
+}

@@ -1,0 +1,418 @@
+//! Gives each step to the connection that has to execute it: shared batches to the lanes, all else
+//! to the main connection once the lanes are empty.
+//!
+//! A step is a barrier unless it is a batch that may be shared. What fails on a lane is executed
+//! again on the main connection one statement at a time, and that outcome stands: the lanes are a
+//! shortcut, never a judge. Keeps the report; draws nothing.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use dump::statement::{Kind, ObjectName};
+use dump::token::Target;
+use tokio::sync::mpsc;
+
+use super::batch::Batch;
+use super::excerpt;
+use super::feed::{End, RowsPart, Single, Step};
+use super::guard::Note;
+use super::lanes::{Collected, Lanes, Setback, Work, interrupted};
+use super::main_connection::{Failed, MainConnection};
+use super::report::{Failure, Report, display_name};
+use super::session::SessionState;
+use super::table::{self, TableFacts};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Side};
+use crate::mysql::facts::Flavor;
+use crate::run::budget::Held;
+use crate::run::progress::Progress;
+use crate::run::stop::Stop;
+
+/// What the dispatcher is made of.
+pub struct Parts {
+    /// The file's name, for messages.
+    pub file: String,
+    /// The target, for opening lanes.
+    pub endpoint: Endpoint,
+    /// How many lanes to use; 0 executes everything in order on one connection.
+    pub lanes: usize,
+    /// Which server it is.
+    pub flavor: Flavor,
+    /// The same, for executable comments.
+    pub target: Target,
+    /// The main connection.
+    pub main: MainConnection,
+    /// Where to count.
+    pub progress: Arc<Progress>,
+    /// Who may ask to stop.
+    pub stop: Stop,
+}
+
+/// Why it ended early, before the report is attached.
+type Ended = Box<Failed>;
+
+struct Dispatcher {
+    parts: Parts,
+    lanes: Option<Lanes>,
+    queue: VecDeque<Work>,
+    tables: HashMap<(Option<String>, ObjectName), Option<TableFacts>>,
+    /// The default database, as far as USE statements tell; for display.
+    database: Option<String>,
+    report: Report,
+}
+
+/// Executes all steps. The report counts what is committed, also in a failure.
+pub async fn run(parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<Report, Failure> {
+    let database = parts.endpoint.database.clone();
+    let report = Report { lanes: parts.lanes, ..Report::default() };
+    let mut dispatcher = Dispatcher {
+        parts,
+        lanes: None,
+        queue: VecDeque::new(),
+        tables: HashMap::new(),
+        database,
+        report,
+    };
+    let outcome = dispatcher.all(steps).await;
+    dispatcher.count_applied();
+    let Dispatcher { parts, lanes, report, .. } = dispatcher;
+    if let Some(lanes) = lanes {
+        lanes.close().await;
+    }
+    parts.main.close().await;
+    match outcome {
+        Ok(()) => Ok(report),
+        Err(ended) => Err(failure(&parts.file, parts.target, *ended, report)),
+    }
+}
+
+impl Dispatcher {
+    async fn all(&mut self, steps: &mut mpsc::Receiver<Step>) -> Result<(), Ended> {
+        loop {
+            let step = tokio::select! {
+                step = steps.recv() => step,
+                () = self.parts.stop.asked() => {
+                    return Err(self.here(interrupted()));
+                }
+            };
+            match step {
+                Some(Step::Batch(batch, held)) => self.batch(batch, held).await?,
+                Some(Step::Single(single, held)) => {
+                    self.drain().await?;
+                    self.single(single).await?;
+                    drop(held);
+                }
+                Some(Step::Rows(part, held)) => {
+                    self.drain().await?;
+                    self.rows_part(part).await?;
+                    drop(held);
+                }
+                Some(Step::Note(note)) => self.report.note(note),
+                Some(Step::Failed(error, place)) => {
+                    self.drain().await?;
+                    let mut ended = self.here(error);
+                    ended.place = place;
+                    return Err(ended);
+                }
+                Some(Step::End(end)) => {
+                    self.drain().await?;
+                    self.end(end);
+                    return Ok(());
+                }
+                None => {
+                    let text = "the reading thread ended without a word";
+                    return Err(self.here(Error::new(ErrorKind::Internal, Side::Internal, text)));
+                }
+            }
+            self.count_applied();
+        }
+    }
+
+    async fn single(&mut self, single: Single) -> Result<(), Ended> {
+        let class = &single.class;
+        self.parts.progress.set_activity(activity(class.kind, &single.text));
+        if !matches!(
+            class.kind,
+            Kind::Set | Kind::Use | Kind::Insert | Kind::LockTables | Kind::UnlockTables
+        ) {
+            self.tables.clear();
+        }
+        let used = class.object.clone().filter(|_| class.kind == Kind::Use);
+        self.parts.main.single(single).await?;
+        if let Some(used) = used {
+            self.database = Some(String::from_utf8_lossy(&used.name).into_owned());
+        }
+        Ok(())
+    }
+
+    async fn rows_part(&mut self, part: RowsPart) -> Result<(), Ended> {
+        let name = display_name(&part.table, self.database.as_deref());
+        self.parts.progress.set_activity(name);
+        self.parts.main.rows_part(&part).await
+    }
+
+    /// Shares a batch, or executes it in order.
+    async fn batch(&mut self, batch: Arc<Batch>, held: Held) -> Result<(), Ended> {
+        let name = display_name(&batch.table, self.database.as_deref());
+        self.parts.progress.set_activity(name);
+        match self.sharing(&batch).await.map_err(|error| self.at_batch(error, &batch))? {
+            Ok((session, next_auto_increment)) => {
+                self.queue.push_back(Work { batch, session, next_auto_increment, held });
+                self.pump().await
+            }
+            Err(reason) => {
+                self.drain().await?;
+                if let Some(reason) = reason {
+                    let database = self.database.clone();
+                    let table = self.report.table(&batch.table, database.as_deref());
+                    table.in_order_because.get_or_insert(reason);
+                }
+                self.parts.main.batch(&batch, true).await
+            }
+        }
+    }
+
+    /// The session for sharing a batch, or why it is not shared; no reason if it is just small.
+    async fn sharing(
+        &mut self,
+        batch: &Batch,
+    ) -> crate::error::Result<Result<(Arc<SessionState>, Option<u64>), Option<&'static str>>> {
+        let busy = !self.queue.is_empty() || self.lanes.as_ref().is_some_and(|l| !l.is_empty());
+        if !batch.full && !busy {
+            return Ok(Err(None));
+        }
+        if let Some(reason) = self.parts.main.barred(&batch.table) {
+            return Ok(Err(Some(reason)));
+        }
+        let session = self.parts.main.session().await?;
+        let Some(facts) = self.facts(batch, &session).await? else {
+            return Ok(Err(Some("it was not found in the catalogue")));
+        };
+        let needs_order = table::needs_order(&facts, batch, session.facts());
+        let next_auto_increment = facts.next_auto_increment;
+        if let Some(reason) = needs_order {
+            return Ok(Err(Some(reason)));
+        }
+        self.parts.main.release_locks().await?;
+        let session = match self.parts.flavor {
+            Flavor::MariaDb => Arc::new(SessionState::clone(&session).with_unique_checks()),
+            Flavor::MySql => session,
+        };
+        Ok(Ok((session, next_auto_increment)))
+    }
+
+    /// The table's facts, read once until something may have changed them.
+    async fn facts(
+        &mut self,
+        batch: &Batch,
+        session: &SessionState,
+    ) -> crate::error::Result<Option<TableFacts>> {
+        let key = (session.database.clone(), batch.table.clone());
+        if let Some(known) = self.tables.get(&key) {
+            return Ok(known.clone());
+        }
+        let text = |bytes: &[u8]| match session.speaks_utf8() || bytes.is_ascii() {
+            true => String::from_utf8(bytes.to_vec()).ok(),
+            false => None,
+        };
+        let schema = match &batch.table.schema {
+            Some(schema) => text(schema),
+            None => session.database.clone(),
+        };
+        let facts = match (schema, text(&batch.table.name)) {
+            (Some(schema), Some(table)) => {
+                let lanes = self.lanes().await?;
+                table::facts(lanes.watcher(), &schema, &table).await?
+            }
+            _ => None,
+        };
+        self.tables.insert(key, facts.clone());
+        Ok(facts)
+    }
+
+    async fn lanes(&mut self) -> crate::error::Result<&mut Lanes> {
+        if self.lanes.is_none() {
+            let lanes = Lanes::open(&self.parts.endpoint, self.parts.lanes).await?;
+            self.report.lanes = lanes.count();
+            self.lanes = Some(lanes);
+        }
+        self.lanes.as_mut().ok_or_else(|| {
+            Error::new(ErrorKind::Internal, Side::Internal, "lanes vanished while opening")
+        })
+    }
+
+    /// Gives queued batches to lanes until none is queued.
+    async fn pump(&mut self) -> Result<(), Ended> {
+        while let Some(work) = self.queue.pop_front() {
+            let batch = Arc::clone(&work.batch);
+            let lanes = self.lanes.as_mut();
+            match lanes {
+                Some(lanes) if lanes.is_ready() => {
+                    let given = lanes.give(work).await;
+                    given.map_err(|error| self.at_batch(error, &batch))?;
+                }
+                Some(_) => {
+                    self.queue.push_front(work);
+                    self.collect().await?;
+                }
+                None => self.parts.main.batch(&batch, true).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until every batch that was given is in.
+    async fn drain(&mut self) -> Result<(), Ended> {
+        loop {
+            self.pump().await?;
+            if self.lanes.as_ref().is_none_or(Lanes::is_empty) {
+                return Ok(());
+            }
+            self.collect().await?;
+        }
+    }
+
+    /// Takes one report from the lanes and deals with it.
+    async fn collect(&mut self) -> Result<(), Ended> {
+        let Some(lanes) = self.lanes.as_mut() else { return Ok(()) };
+        let collected = lanes.collect(&self.parts.stop).await;
+        match collected.map_err(|error| self.here(error))? {
+            Collected::Committed(work) => {
+                self.committed(&work);
+                drop(work);
+                match self.lanes.as_mut().map(Lanes::setback) {
+                    Some(Collected::Setback(setback)) => self.set_back(setback).await,
+                    _ => Ok(()),
+                }
+            }
+            Collected::Setback(setback) => self.set_back(setback).await,
+            Collected::Nothing => Ok(()),
+        }
+    }
+
+    /// Batches were rolled back: the first is settled on the main connection if it failed, the rest
+    /// goes to the lanes again.
+    async fn set_back(&mut self, mut setback: Setback) -> Result<(), Ended> {
+        if let Some(error) = setback.error {
+            let Some(first) = setback.work.pop_front() else { return Ok(()) };
+            if matches!(error.kind, ErrorKind::LostConnection | ErrorKind::Unreachable) {
+                return Err(self.at_batch(error, &first.batch));
+            }
+            let touched = std::iter::once(&first).chain(&setback.work);
+            let mut counters: HashMap<ObjectName, u64> = HashMap::new();
+            for work in touched {
+                let next = work.next_auto_increment;
+                if let Some(next) = next {
+                    counters.entry(work.batch.table.clone()).or_insert(next);
+                }
+            }
+            for (table, next) in counters {
+                let reset = self.parts.main.reset_auto_increment(&table, next).await;
+                reset.map_err(|error| self.at_batch(error, &first.batch))?;
+            }
+            self.report.replayed_batches += 1;
+            self.parts.main.batch(&first.batch, false).await?;
+        }
+        while let Some(work) = setback.work.pop_back() {
+            self.queue.push_front(work);
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self, work: &Work) {
+        let batch = &work.batch;
+        let table = self.report.table(&batch.table, work.session.database.as_deref());
+        table.rows += batch.rows;
+        table.bytes += batch.bytes();
+        table.parallel_batches += 1;
+        self.report.applied(batch.end_offset, batch.len() as u64, batch.rows);
+        self.parts.progress.applied(batch.end_offset, batch.len() as u64, batch.rows);
+    }
+
+    /// Moves what the main connection committed into the report.
+    fn count_applied(&mut self) {
+        let applied = self.parts.main.take_applied();
+        let mut rows = 0;
+        for (table, table_rows, bytes) in applied.rows {
+            let entry = self.report.table(&table, self.database.as_deref());
+            entry.rows += table_rows;
+            entry.bytes += bytes;
+            rows += table_rows;
+        }
+        self.report.applied(applied.offset, applied.statements, rows);
+        self.parts.progress.applied(applied.offset, applied.statements, rows);
+    }
+
+    fn end(&mut self, end: End) {
+        if end.open.is_some() {
+            let text = "the file ends inside a comment that is never closed";
+            self.report.note(Note::new("open_end", end.place, text));
+        }
+        self.report.applied(end.place.offset, 0, 0);
+        self.parts.progress.applied(end.place.offset, 0, 0);
+    }
+
+    fn at_batch(&self, error: Error, batch: &Batch) -> Ended {
+        let mut ended = self.here(error);
+        if let Some(member) = batch.member(0) {
+            ended.place = member.place;
+        }
+        ended.table = Some(batch.table.clone());
+        ended
+    }
+
+    /// An error without a statement of its own.
+    fn here(&self, error: Error) -> Ended {
+        Box::new(Failed {
+            error,
+            place: dump::reader::Place { offset: self.report.applied_offset, line: 0 },
+            text: Vec::new(),
+            kind: Kind::Other,
+            rules: dump::rules::Rules::new(self.parts.target.server),
+            table: None,
+        })
+    }
+}
+
+/// Completes an error with its place, its row and an excerpt.
+fn failure(file: &str, target: Target, failed: Failed, report: Report) -> Failure {
+    let Failed { mut error, place, text, kind, rules, table } = failed;
+    let message = error.server.as_ref().map(|server| server.message.clone());
+    let line = match message.as_deref().and_then(excerpt::error_line) {
+        Some(line) if place.line > 0 => place.line + line.saturating_sub(1),
+        _ => place.line,
+    };
+    if place.line > 0 {
+        error = error.at(file, line, place.offset);
+    } else {
+        error.object.file = Some(file.to_owned());
+    }
+    if let Some(table) = &table
+        && kind == Kind::Insert
+    {
+        let schema = table.schema.as_ref().map(|s| String::from_utf8_lossy(s).into_owned());
+        error = error.in_table(schema.as_deref(), String::from_utf8_lossy(&table.name));
+        if let Some(row) = message.as_deref().and_then(excerpt::error_row) {
+            error = error.in_row(row);
+        }
+    }
+    let excerpt = (!text.is_empty())
+        .then(|| excerpt::excerpt(&text, kind, rules, target, message.as_deref()));
+    let place = (place.line > 0).then_some(place);
+    Failure { error, excerpt, place, report: Box::new(report) }
+}
+
+/// The first words of a statement, or what it is about.
+fn activity(kind: Kind, text: &[u8]) -> String {
+    const CHARS: usize = 60;
+    if matches!(kind, Kind::Account | Kind::Insert | Kind::Change | Kind::Execute) {
+        let word: Vec<u8> = text.iter().copied().take_while(u8::is_ascii_alphabetic).collect();
+        return String::from_utf8_lossy(&word).into_owned();
+    }
+    let line: String = String::from_utf8_lossy(&text[..text.len().min(CHARS * 4)])
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(CHARS)
+        .collect();
+    line
+}

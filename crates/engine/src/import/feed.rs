@@ -1,0 +1,393 @@
+//! The reader's thread: turns the file into steps, ahead of their execution.
+//!
+//! Promises: steps come in file order; what is read ahead is bounded by a [`Budget`] of bytes; the
+//! thread ends when the receiver is dropped. It judges statements by the guard and collects literal
+//! INSERTs into batches. It decides nothing about connections.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use dump::command::{Command, Kind as CommandKind};
+use dump::insert::{self, Found};
+use dump::reader::{Item, Limits, Part, Place, ReadError, Reader, Statement};
+use dump::rules::{Multibyte, Rules};
+use dump::statement::{self, Assignment, Class, Kind, ObjectName, Scope};
+use dump::token::Target;
+use dump::{Fault, Open};
+use tokio::sync::{mpsc, oneshot};
+
+use super::batch::{Batch, literal_rows};
+use super::guard::{Guard, Note, Policy, Verdict, judge};
+use crate::error::{Error, ErrorKind, Side};
+use crate::run::budget::{Budget, Held};
+use crate::run::progress::Progress;
+
+/// Steps that may wait in the channel; their bytes are bounded by the budget.
+pub const STEPS_MAX: usize = 64;
+
+/// One piece of work, in file order.
+pub enum Step {
+    /// A statement that is executed by itself.
+    Single(Single, Held),
+    /// Literal INSERTs into one table.
+    Batch(Arc<Batch>, Held),
+    /// Rows of an INSERT that is too large to be held whole.
+    Rows(RowsPart, Held),
+    /// Something for the report.
+    Note(Note),
+    /// The file cannot be read on, or must not be: everything before this place counts.
+    Failed(Error, Place),
+    /// The whole file was read.
+    End(End),
+}
+
+/// A statement that is executed by itself.
+pub struct Single {
+    /// Its text.
+    pub text: Vec<u8>,
+    /// Where it stands.
+    pub place: Place,
+    /// Offset in the file after it.
+    pub end_offset: u64,
+    /// What it is.
+    pub class: Class,
+    /// Rows it inserts, if it is an INSERT … VALUES.
+    pub rows: u64,
+    /// What the file's end leaves open inside it.
+    pub open: Option<Open>,
+    /// The rules that it was read by.
+    pub rules: Rules,
+    /// The reader waits here for the rules that hold after it.
+    pub reply: Option<oneshot::Sender<Rules>>,
+}
+
+/// Some rows of an oversized INSERT.
+pub struct RowsPart {
+    /// The statement's text up to VALUES.
+    pub head: Vec<u8>,
+    /// The rows' text.
+    pub rows_text: Vec<u8>,
+    /// The table.
+    pub table: ObjectName,
+    /// Where the rows stand.
+    pub place: Place,
+    /// Where the statement stands.
+    pub statement: Place,
+    /// Offset in the file after them.
+    pub end_offset: u64,
+    /// The first part of its statement.
+    pub first: bool,
+    /// The last part of its statement.
+    pub last: bool,
+    /// The rules that it was read by.
+    pub rules: Rules,
+}
+
+/// What is known at the end of the file.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// The place after the last byte.
+    pub place: Place,
+    /// A comment that never ends.
+    pub open: Option<Open>,
+}
+
+/// What the reader needs to know.
+pub struct FeedOptions {
+    /// The file's name, for messages.
+    pub name: String,
+    /// The rules in force: at first those at the start of the file.
+    pub rules: Rules,
+    /// The server, for executable comments.
+    pub target: Target,
+    /// The policies.
+    pub guard: Guard,
+    /// The longest INSERT that is sent whole, in bytes.
+    pub whole_max: usize,
+    /// Batches are formed; otherwise every statement is a step.
+    pub batches: bool,
+}
+
+/// The receiver is gone: nobody wants more.
+struct Unwanted;
+
+/// Reads `source` to its end; meant to be a thread's only work.
+pub fn run(
+    source: Box<dyn std::io::Read + Send>,
+    options: FeedOptions,
+    budget: Budget,
+    progress: Arc<Progress>,
+    steps: mpsc::Sender<Step>,
+) {
+    let window = Limits::DEFAULT.window.min(options.whole_max.max(1 << 16));
+    let limits = Limits { window, whole_max: options.whole_max, ..Limits::DEFAULT };
+    let reader = Reader::new(source, options.rules, limits);
+    let mut feed = Feed { options, budget, progress, steps, batch: None };
+    // An error here means that the receiver is gone, which needs no telling.
+    let _ = feed.read(reader);
+}
+
+struct Feed {
+    options: FeedOptions,
+    budget: Budget,
+    progress: Arc<Progress>,
+    steps: mpsc::Sender<Step>,
+    batch: Option<Batch>,
+}
+
+impl Feed {
+    fn read(&mut self, mut reader: Reader<Box<dyn std::io::Read + Send>>) -> Result<(), Unwanted> {
+        loop {
+            let after = match reader.next_item() {
+                Ok(Some(Item::Statement(statement))) => self.statement(&statement)?,
+                Ok(Some(Item::Part(part))) => self.part(&part)?,
+                Ok(Some(Item::Command(command, place))) => self.command(command, place)?,
+                Ok(None) => {
+                    self.flush(false)?;
+                    let end = End { place: reader.place(), open: reader.open() };
+                    return self.send(Step::End(end));
+                }
+                Err(error) => {
+                    self.flush(false)?;
+                    let place = error.place();
+                    return self.send(Step::Failed(read_error(error), place));
+                }
+            };
+            let Some(rules) = after else { return Ok(()) };
+            reader.set_rules(rules);
+            self.options.rules = rules;
+        }
+    }
+
+    fn send(&mut self, step: Step) -> Result<(), Unwanted> {
+        self.steps.blocking_send(step).map_err(|_| Unwanted)
+    }
+
+    /// Sends the batch that is being collected.
+    fn flush(&mut self, full: bool) -> Result<(), Unwanted> {
+        let Some(mut batch) = self.batch.take() else { return Ok(()) };
+        batch.full = full;
+        let held = self.budget.take(batch.bytes());
+        self.send(Step::Batch(Arc::new(batch), held))
+    }
+
+    /// Gives the rules for what follows; nothing if reading must stop.
+    fn statement(&mut self, statement: &Statement<'_>) -> Result<Option<Rules>, Unwanted> {
+        let end_offset = statement.place.offset + statement.raw.len() as u64;
+        self.progress.read_bytes.store(end_offset, Ordering::Relaxed);
+        let text = statement.text();
+        if self.options.batches
+            && let Some(()) = self.collect(statement, &text, end_offset)?
+        {
+            return Ok(Some(statement.rules));
+        }
+        self.flush(false)?;
+        let class = statement::classify(&text, statement.rules, self.options.target);
+        if class.kind == Kind::Empty {
+            return Ok(Some(statement.rules));
+        }
+        let text = match judge(&self.options.guard, &class, &text, statement.place) {
+            Verdict::Run(text, note) => {
+                if let Some(note) = note {
+                    self.send(Step::Note(note))?;
+                }
+                text.into_owned()
+            }
+            Verdict::Skip(note) => {
+                self.send(Step::Note(note))?;
+                return Ok(Some(statement.rules));
+            }
+            Verdict::Refuse(reason) => {
+                let error = Error::new(ErrorKind::Refused, Side::Input, reason);
+                self.send(Step::Failed(error, statement.place))?;
+                return Ok(None);
+            }
+        };
+        self.single(statement, text, class, end_offset).map(Some)
+    }
+
+    /// Sends a statement and finds the rules that hold after it, asking where the text is silent.
+    fn single(
+        &mut self,
+        statement: &Statement<'_>,
+        text: Vec<u8>,
+        class: Class,
+        end_offset: u64,
+    ) -> Result<Rules, Unwanted> {
+        let known = class.rules_after(statement.rules);
+        let (reply, answer) = match known {
+            Some(_) => (None, None),
+            None => {
+                let (reply, answer) = oneshot::channel();
+                (Some(reply), Some(answer))
+            }
+        };
+        let held = self.budget.take(text.len() as u64);
+        let single = Single {
+            text,
+            place: statement.place,
+            end_offset,
+            class,
+            rows: statement.rows,
+            open: statement.open,
+            rules: statement.rules,
+            reply,
+        };
+        self.send(Step::Single(single, held))?;
+        match (known, answer) {
+            (Some(rules), _) => Ok(rules),
+            (None, Some(answer)) => answer.blocking_recv().map_err(|_| Unwanted),
+            (None, None) => Ok(statement.rules),
+        }
+    }
+
+    /// Adds a literal INSERT to a batch; nothing if it is none.
+    fn collect(
+        &mut self,
+        statement: &Statement<'_>,
+        text: &Cow<'_, [u8]>,
+        end_offset: u64,
+    ) -> Result<Option<()>, Unwanted> {
+        let Some(head) = statement.head else { return Ok(None) };
+        if head.replace || head.ignore || head.modified || statement.tail {
+            return Ok(None);
+        }
+        if statement.open.is_some() {
+            return Ok(None);
+        }
+        let values_at = match statement.altered {
+            false => head.length,
+            true => match insert::head(text, statement.rules.ansi_quotes) {
+                Found::Values(head) => head.length,
+                Found::Incomplete | Found::Other => return Ok(None),
+            },
+        };
+        let Some(rows) = literal_rows(text, values_at, statement.rules) else { return Ok(None) };
+        let fits = |batch: &Batch| batch.takes(head, text.len(), statement.rules);
+        if !self.batch.as_ref().is_some_and(fits) {
+            let full = self.batch.as_ref().is_some_and(|batch| batch.is_full(text.len()));
+            self.flush(full)?;
+        }
+        let rules = statement.rules;
+        let batch = self.batch.get_or_insert_with(|| Batch::new(head, rules));
+        batch.push(Cow::Borrowed(text), statement.place, end_offset, rows);
+        Ok(Some(()))
+    }
+
+    fn part(&mut self, part: &Part<'_>) -> Result<Option<Rules>, Unwanted> {
+        self.flush(false)?;
+        let end_offset = part.place.offset + part.raw.len() as u64;
+        self.progress.read_bytes.store(end_offset, Ordering::Relaxed);
+        let rows_text = part.text().into_owned();
+        let held = self.budget.take(rows_text.len() as u64);
+        let step = RowsPart {
+            head: part.head_text.to_vec(),
+            rows_text,
+            table: ObjectName { schema: part.head.schema.clone(), name: part.head.table.clone() },
+            place: part.place,
+            statement: part.statement,
+            end_offset,
+            first: part.first,
+            last: part.last,
+            rules: part.rules,
+        };
+        self.send(Step::Rows(step, held))?;
+        Ok(Some(part.rules))
+    }
+
+    /// Client commands: `USE` and `charset` are statements, the rest is never run.
+    fn command(&mut self, command: Command, place: Place) -> Result<Option<Rules>, Unwanted> {
+        self.flush(false)?;
+        let rules = self.options.rules;
+        let note = |what: &str| Note::new("client_command", place, what);
+        match command.kind {
+            CommandKind::Use => {
+                let mut text = b"USE `".to_vec();
+                for byte in command.argument {
+                    text.push(byte);
+                    if byte == b'`' {
+                        text.push(byte);
+                    }
+                }
+                text.push(b'`');
+                self.own_statement(text, Kind::Use, Vec::new(), place)
+            }
+            CommandKind::Charset => {
+                let name = String::from_utf8_lossy(&command.argument).into_owned();
+                let text = format!("SET NAMES {name}").into_bytes();
+                let value = Some(command.argument);
+                let names = Assignment { scope: Scope::Session, name: b"names".to_vec(), value };
+                self.own_statement(text, Kind::Set, vec![names], place)
+            }
+            CommandKind::Outside if self.options.guard.policy == Policy::Skip => {
+                self.send(Step::Note(note("a client command was left out")))?;
+                Ok(Some(rules))
+            }
+            CommandKind::Outside => {
+                let text = "a client command that reaches outside the database (source, system, \
+                            \\!, tee, pager, edit, connect) is never run; --policy skip leaves it \
+                            out";
+                let error = Error::new(ErrorKind::Refused, Side::Input, text);
+                self.send(Step::Failed(error, place))?;
+                Ok(None)
+            }
+            CommandKind::Quit => {
+                let text = "the file ends here by a quit command; what follows is not read";
+                self.send(Step::Note(note(text)))?;
+                Ok(Some(rules))
+            }
+            CommandKind::Cosmetic => {
+                self.send(Step::Note(note("a client command that only prints was left out")))?;
+                Ok(Some(rules))
+            }
+            CommandKind::Delimiter
+            | CommandKind::Go
+            | CommandKind::Clear
+            | CommandKind::Sandbox => Ok(Some(rules)),
+        }
+    }
+
+    /// A statement that stands for a client command.
+    fn own_statement(
+        &mut self,
+        text: Vec<u8>,
+        kind: Kind,
+        assignments: Vec<Assignment>,
+        place: Place,
+    ) -> Result<Option<Rules>, Unwanted> {
+        let rules = self.options.rules;
+        let mut class = statement::classify(&text, rules, self.options.target);
+        class.kind = kind;
+        if !assignments.is_empty() {
+            class.assignments = assignments;
+        }
+        let after = class.rules_after(rules).unwrap_or(rules);
+        let end_offset = place.offset + text.len() as u64;
+        let held = self.budget.take(text.len() as u64);
+        let single =
+            Single { text, place, end_offset, class, rows: 0, open: None, rules, reply: None };
+        self.send(Step::Single(single, held))?;
+        Ok(Some(after))
+    }
+}
+
+/// The rules that a server's variables mean.
+pub fn rules_from(rules: Rules, sql_mode: &str, character_set_client: &str) -> Rules {
+    let has = |wanted: &str| sql_mode.split(',').any(|mode| mode == wanted);
+    Rules {
+        no_backslash_escapes: has("NO_BACKSLASH_ESCAPES"),
+        ansi_quotes: has("ANSI_QUOTES"),
+        multibyte: Multibyte::of_charset(character_set_client.as_bytes()),
+        ..rules
+    }
+}
+
+fn read_error(error: ReadError) -> Error {
+    let kind = match &error {
+        ReadError::Io { .. } | ReadError::Fault { fault: Fault::Nul, .. } => ErrorKind::Input,
+        ReadError::Fault { .. } => ErrorKind::Statement,
+        ReadError::TooLong { .. } | ReadError::TailTooLate { .. } => ErrorKind::TooLarge,
+    };
+    Error::new(kind, Side::Input, error.to_string())
+}

@@ -1,0 +1,502 @@
+//! The main connection: executes in file order whatever cannot be shared, exactly as the stock
+//! client would.
+//!
+//! It alone sees the file's session. LOCK TABLES of the file is kept as a wish: given up while lanes
+//! (or a transaction of ours) need the tables, taken again before the next statement that could
+//! tell. It promises that what it reports as applied is committed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use dump::reader::Place;
+use dump::rules::Rules;
+use dump::statement::{Action, Class, Kind, ObjectName};
+use dump::token::{Target, Token, Tokens};
+use dump::values::Rows;
+
+use super::batch::{Batch, Member};
+use super::feed::{RowsPart, Single, rules_from};
+use super::lanes::interrupted;
+use super::session::{ORDER_VARIABLES, SessionState};
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::mysql::conn::{Conn, Effect, Status};
+use crate::run::stop::Stop;
+
+/// The savepoint around an oversized INSERT inside a transaction of the file.
+const SAVEPOINT: &str = "dbferry_oversized_insert";
+
+/// What is in, as far as it is known to be committed.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// Offset in the file up to which it holds.
+    pub offset: u64,
+    /// Statements.
+    pub statements: u64,
+    /// Rows, by the table's name in the statement and the default database of that time.
+    pub rows: Vec<(ObjectName, u64, u64)>,
+}
+
+/// A failed statement: the error and where it stands.
+#[derive(Debug)]
+pub struct Failed {
+    /// What went wrong.
+    pub error: Error,
+    /// Where the statement begins.
+    pub place: Place,
+    /// The statement's text, for the excerpt.
+    pub text: Vec<u8>,
+    /// Its kind.
+    pub kind: Kind,
+    /// The rules that it was read by.
+    pub rules: Rules,
+    /// The table, if it is known.
+    pub table: Option<ObjectName>,
+}
+
+/// LOCK TABLES of the file.
+#[derive(Default)]
+struct Lock {
+    /// The statement, while the file wants it to hold.
+    text: Option<Vec<u8>>,
+    /// The tables that it locks for writing.
+    write: HashSet<ObjectName>,
+    /// The server holds it now.
+    held: bool,
+}
+
+/// An oversized INSERT that is being executed.
+enum Oversized {
+    /// In a transaction of ours.
+    OwnTransaction,
+    /// In the file's transaction.
+    Savepoint,
+}
+
+/// The main connection and what is known of its session.
+pub struct MainConnection {
+    conn: Conn,
+    target: Target,
+    stop: Stop,
+    status: Status,
+    lock: Lock,
+    session: Option<Arc<SessionState>>,
+    temporary: HashSet<Vec<u8>>,
+    barred: Option<&'static str>,
+    oversized: Option<Oversized>,
+    pending: Applied,
+    applied: Applied,
+}
+
+impl MainConnection {
+    /// Takes over a fresh connection.
+    pub fn new(conn: Conn, target: Target, stop: Stop) -> MainConnection {
+        let status = conn.status();
+        MainConnection {
+            conn,
+            target,
+            stop,
+            status,
+            lock: Lock::default(),
+            session: None,
+            temporary: HashSet::new(),
+            barred: None,
+            oversized: None,
+            pending: Applied::default(),
+            applied: Applied::default(),
+        }
+    }
+
+    /// What was committed since this was last asked.
+    pub fn take_applied(&mut self) -> Applied {
+        let offset = self.applied.offset;
+        std::mem::replace(&mut self.applied, Applied { offset, ..Applied::default() })
+    }
+
+    /// Why nothing may be shared now, if so.
+    pub fn barred(&self, table: &ObjectName) -> Option<&'static str> {
+        if self.status.in_transaction || !self.status.autocommit {
+            return Some("the file's transaction is open");
+        }
+        if self.lock.text.is_some() && !self.lock.write.contains(table) {
+            return Some("LOCK TABLES does not cover it");
+        }
+        if self.temporary.contains(&table.name.to_ascii_lowercase()) {
+            return Some("it is a temporary table");
+        }
+        self.barred
+    }
+
+    /// The session as lanes have to have it.
+    pub async fn session(&mut self) -> Result<Arc<SessionState>> {
+        if let Some(session) = &self.session {
+            return Ok(Arc::clone(session));
+        }
+        let session = Arc::new(SessionState::read(&mut self.conn).await?);
+        self.session = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Lets others at the tables that the file has locked.
+    pub async fn release_locks(&mut self) -> Result<()> {
+        if self.lock.held {
+            self.conn.query(b"UNLOCK TABLES").await?;
+            self.lock.held = false;
+        }
+        Ok(())
+    }
+
+    /// Sets a table's AUTO_INCREMENT back to what it was before work that was rolled back: the
+    /// counter is not part of a transaction. The server itself raises it over what is stored.
+    pub async fn reset_auto_increment(&mut self, table: &ObjectName, next: u64) -> Result<()> {
+        self.release_locks().await?;
+        let mut text = b"ALTER TABLE ".to_vec();
+        for part in table.schema.iter().chain([&table.name]) {
+            if text.last() == Some(&b'`') {
+                text.push(b'.');
+            }
+            text.push(b'`');
+            text.extend(
+                part.iter().flat_map(|b| std::iter::repeat_n(*b, 1 + usize::from(*b == b'`'))),
+            );
+            text.push(b'`');
+        }
+        text.extend_from_slice(format!(" AUTO_INCREMENT = {next}").as_bytes());
+        self.conn.query(&text).await.map(|_effect| ())
+    }
+
+    /// Executes a statement by itself.
+    pub async fn single(&mut self, mut single: Single) -> std::result::Result<(), Box<Failed>> {
+        let reply = single.reply.take();
+        let failed = |error| single_failed(error, &single);
+        let keeps_lock = !matches!(single.class.kind, Kind::UnlockTables | Kind::LockTables);
+        let effect = match self.under_lock(&single.text, keeps_lock).await {
+            Ok(effect) => effect,
+            Err(error) => return Err(failed(error)),
+        };
+        self.note_effects(&single.class, &single.text, single.rules);
+        let table = single.class.object.clone().filter(|_| single.class.kind == Kind::Insert);
+        let rows = if single.rows > 0 { single.rows } else { effect.affected_rows };
+        let bytes = single.text.len() as u64;
+        let undone = is_rollback(&single.class, &single.text);
+        self.account(single.end_offset, undone, table.map(|table| (table, rows, bytes)));
+        if let Some(reply) = reply {
+            let rules = match self.ask_rules(single.rules).await {
+                Ok(rules) => rules,
+                Err(error) => return Err(failed(error)),
+            };
+            // The reader may have ended; then nobody needs the rules.
+            let _ = reply.send(rules);
+        }
+        Ok(())
+    }
+
+    /// Executes a batch's statements one after another; with `grouped`, in one transaction where the
+    /// file's own session allows it.
+    pub async fn batch(
+        &mut self,
+        batch: &Batch,
+        grouped: bool,
+    ) -> std::result::Result<(), Box<Failed>> {
+        if grouped && batch.len() > 1 && self.barred(&batch.table).is_none() {
+            return self.grouped(batch).await;
+        }
+        for member in batch.members() {
+            match self.under_lock(member.text, true).await {
+                Ok(_) => self.account_member(batch, &member),
+                Err(error) => return Err(member_failed(error, batch, &member)),
+            }
+        }
+        Ok(())
+    }
+
+    /// One commit for the whole batch. A failing statement leaves those before it, as without.
+    async fn grouped(&mut self, batch: &Batch) -> std::result::Result<(), Box<Failed>> {
+        let first = |error| match batch.member(0) {
+            Some(member) => member_failed(error, batch, &member),
+            None => member_failed(error, batch, &NO_MEMBER),
+        };
+        self.release_locks().await.map_err(first)?;
+        self.run(b"START TRANSACTION").await.map_err(first)?;
+        for member in batch.members() {
+            let Err(error) = self.run(member.text).await else {
+                self.account_member(batch, &member);
+                continue;
+            };
+            if error.kind == ErrorKind::Deadlock {
+                // The server took everything back; once more, one commit for each.
+                self.pending = Applied { offset: self.applied.offset, ..Applied::default() };
+                self.run(b"ROLLBACK").await.map_err(first)?;
+                return Box::pin(self.batch(batch, false)).await;
+            }
+            if !self.conn.is_broken() {
+                self.run(b"COMMIT").await.map_err(first)?;
+                self.settle_pending();
+            }
+            return Err(member_failed(error, batch, &member));
+        }
+        self.run(b"COMMIT").await.map_err(first)?;
+        self.settle_pending();
+        Ok(())
+    }
+
+    /// Executes some rows of an oversized INSERT; all its parts count as one statement.
+    pub async fn rows_part(&mut self, part: &RowsPart) -> std::result::Result<(), Box<Failed>> {
+        let failed = |error: Error| {
+            Box::new(Failed {
+                error,
+                place: part.statement,
+                text: part.head.clone(),
+                kind: Kind::Insert,
+                rules: part.rules,
+                table: Some(part.table.clone()),
+            })
+        };
+        if part.first {
+            self.begin_oversized().await.map_err(failed)?;
+        }
+        let rows = match self.send_rows(part).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                self.abandon_oversized().await;
+                return Err(failed(error));
+            }
+        };
+        let bytes = part.rows_text.len() as u64;
+        self.pending.rows.push((part.table.clone(), rows, bytes));
+        if part.last {
+            self.end_oversized().await.map_err(failed)?;
+            self.account(part.end_offset, false, None);
+        }
+        Ok(())
+    }
+
+    async fn begin_oversized(&mut self) -> Result<()> {
+        if self.status.in_transaction || !self.status.autocommit {
+            self.under_lock(format!("SAVEPOINT {SAVEPOINT}").as_bytes(), true).await?;
+            self.oversized = Some(Oversized::Savepoint);
+        } else {
+            self.release_locks().await?;
+            self.run(b"START TRANSACTION").await?;
+            self.oversized = Some(Oversized::OwnTransaction);
+        }
+        Ok(())
+    }
+
+    async fn end_oversized(&mut self) -> Result<()> {
+        let statement = match self.oversized.take() {
+            Some(Oversized::OwnTransaction) => "COMMIT".to_owned(),
+            Some(Oversized::Savepoint) => format!("RELEASE SAVEPOINT {SAVEPOINT}"),
+            None => return Ok(()),
+        };
+        self.run(statement.as_bytes()).await.map(|_effect| ())
+    }
+
+    async fn abandon_oversized(&mut self) {
+        let statement = match self.oversized.take() {
+            Some(Oversized::OwnTransaction) => "ROLLBACK".to_owned(),
+            Some(Oversized::Savepoint) => format!("ROLLBACK TO SAVEPOINT {SAVEPOINT}"),
+            None => return,
+        };
+        // Without an answer the connection is gone, and the server rolls back by itself.
+        let _ = self.run(statement.as_bytes()).await;
+        self.pending = Applied { offset: self.applied.offset, ..Applied::default() };
+    }
+
+    /// Sends rows in statements that the server accepts; returns how many rows.
+    async fn send_rows(&mut self, part: &RowsPart) -> Result<u64> {
+        let limit = self.conn.statement_bytes_max() as usize;
+        let mut sent = 0;
+        let mut statement = Vec::new();
+        let (mut rows, mut done) = (Rows::new(&part.rows_text, part.rules), 0);
+        for row in rows.by_ref() {
+            let text = &part.rows_text[row.start..row.end];
+            let size = part.head.len() + text.len() + 1;
+            if size > limit {
+                return Err(row_too_large(size, limit).in_row(sent + 1));
+            }
+            if !statement.is_empty() && statement.len() + text.len() + 1 > limit {
+                self.run(&statement).await?;
+                statement.clear();
+            }
+            if statement.is_empty() {
+                statement.extend_from_slice(&part.head);
+            } else {
+                statement.push(b',');
+            }
+            statement.extend_from_slice(text);
+            (sent, done) = (sent + 1, row.end);
+        }
+        // Something that is no row: the server says what is wrong with it.
+        let rest = part.rows_text[done..].trim_ascii();
+        if !rest.is_empty() {
+            if statement.is_empty() {
+                statement.extend_from_slice(&part.head);
+            }
+            statement.extend_from_slice(rest);
+        }
+        if !statement.is_empty() {
+            self.run(&statement).await?;
+        }
+        Ok(sent)
+    }
+
+    /// Runs a statement with the file's locks held, unless it is about locks itself.
+    async fn under_lock(&mut self, text: &[u8], keeps_lock: bool) -> Result<Effect> {
+        if keeps_lock
+            && !self.lock.held
+            && let Some(lock) = self.lock.text.clone()
+        {
+            self.run(&lock).await?;
+            self.lock.held = true;
+        }
+        self.run(text).await
+    }
+
+    /// Runs a statement, unless somebody asks to stop.
+    async fn run(&mut self, text: &[u8]) -> Result<Effect> {
+        let kill = self.conn.kill_handle();
+        let outcome = tokio::select! {
+            outcome = self.conn.query(text) => outcome,
+            () = self.stop.asked() => {
+                // Without an answer the server notices that we are gone.
+                let _ = kill.kill_connection().await;
+                return Err(interrupted());
+            }
+        };
+        let effect = outcome?;
+        self.status = effect.status;
+        Ok(effect)
+    }
+
+    /// Asks the server what its variables make of the reading rules.
+    async fn ask_rules(&mut self, rules: Rules) -> Result<Rules> {
+        let query = "SELECT @@sql_mode, @@character_set_client";
+        let rows = self.conn.rows(query).await?;
+        let text = |index: usize| {
+            rows.first().and_then(|row| row.get(index).cloned().flatten()).unwrap_or_default()
+        };
+        Ok(rules_from(rules, &text(0), &text(1)))
+    }
+
+    /// What a successful statement changes in what we know.
+    fn note_effects(&mut self, class: &Class, text: &[u8], rules: Rules) {
+        if class.may_change_session() {
+            self.session = None;
+        }
+        match class.kind {
+            Kind::LockTables => {
+                let write = write_locked(text, rules, self.target);
+                self.lock = Lock { text: Some(text.to_vec()), write, held: true };
+            }
+            Kind::UnlockTables | Kind::Begin => self.lock = Lock::default(),
+            Kind::Table if class.temporary && class.action == Action::Create => {
+                let name = class.object.as_ref().map(|object| object.name.to_ascii_lowercase());
+                self.temporary.extend(name);
+            }
+            Kind::Set if sets_order(class) => {
+                self.barred = Some("the file fixes generated values with SET");
+            }
+            Kind::Execute => {
+                // What a routine or a prepared statement does (temporary tables, locks) is unseen.
+                self.barred = Some("the file calls routines or prepared statements");
+            }
+            Kind::Administration => self.barred = Some("the file administers the server"),
+            _ => {}
+        }
+    }
+
+    /// Counts a statement; in an open transaction it counts only once that ends.
+    fn account(&mut self, offset: u64, undone: bool, rows: Option<(ObjectName, u64, u64)>) {
+        if undone {
+            self.pending.rows.clear();
+        }
+        self.pending.offset = offset;
+        self.pending.statements += 1;
+        self.pending.rows.extend(rows);
+        if !self.status.in_transaction {
+            self.settle_pending();
+        }
+    }
+
+    fn account_member(&mut self, batch: &Batch, member: &Member<'_>) {
+        let offset = member.place.offset + member.text.len() as u64;
+        let rows = (batch.table.clone(), member.rows, member.text.len() as u64);
+        self.account(offset, false, Some(rows));
+    }
+
+    fn settle_pending(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        self.applied.offset = self.applied.offset.max(pending.offset);
+        self.applied.statements += pending.statements;
+        self.applied.rows.extend(pending.rows);
+    }
+
+    /// Ends the session; an open transaction is rolled back by the server, as with the client.
+    pub async fn close(self) {
+        self.conn.close().await;
+    }
+}
+
+const NO_MEMBER: Member<'static> =
+    Member { text: b"", place: Place { offset: 0, line: 0 }, rows: 0 };
+
+fn single_failed(error: Error, single: &Single) -> Box<Failed> {
+    Box::new(Failed {
+        error,
+        place: single.place,
+        text: single.text.clone(),
+        kind: single.class.kind,
+        rules: single.rules,
+        table: single.class.object.clone(),
+    })
+}
+
+fn member_failed(error: Error, batch: &Batch, member: &Member<'_>) -> Box<Failed> {
+    Box::new(Failed {
+        error,
+        place: member.place,
+        text: member.text.to_vec(),
+        kind: Kind::Insert,
+        rules: batch.rules,
+        table: Some(batch.table.clone()),
+    })
+}
+
+fn row_too_large(size: usize, limit: usize) -> Error {
+    let text = format!("a row of {size} bytes is larger than the server accepts ({limit} bytes)");
+    Error::new(ErrorKind::TooLarge, Side::Target, text)
+}
+
+fn is_rollback(class: &Class, text: &[u8]) -> bool {
+    class.kind == Kind::EndTransaction
+        && text.len() >= 8
+        && text[..8].eq_ignore_ascii_case(b"ROLLBACK")
+}
+
+fn sets_order(class: &Class) -> bool {
+    class.assignments.iter().any(|a| ORDER_VARIABLES.contains(&a.name.as_slice()))
+}
+
+/// The names in `LOCK TABLES a WRITE, b AS x READ` that are locked for writing under their own name.
+fn write_locked(text: &[u8], rules: Rules, target: Target) -> HashSet<ObjectName> {
+    let mut tables = HashSet::new();
+    let mut name: Vec<Vec<u8>> = Vec::new();
+    let mut aliased = false;
+    for spanned in Tokens::new(text, rules, target).skip(2) {
+        let token = spanned.token;
+        match &token {
+            Token::Symbol(b',') => (name, aliased) = (Vec::new(), false),
+            Token::Symbol(_) => {}
+            _ if token.is("WRITE") => {
+                if !aliased && let Some(table) = name.pop() {
+                    tables.insert(ObjectName { schema: name.pop(), name: table });
+                }
+            }
+            _ if token.is("READ") || token.is("LOCAL") || token.is("LOW_PRIORITY") => {}
+            _ if token.is("AS") => aliased = true,
+            _ if name.len() == 2 => aliased = true,
+            _ => name.extend(token.name()),
+        }
+    }
+    tables
+}

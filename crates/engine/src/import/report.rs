@@ -1,0 +1,103 @@
+//! What an import did: counted while it runs, shown at its end, written by `--report`.
+//!
+//! Holds no row values and no secrets. Times are measured by the caller's clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dump::reader::Place;
+use dump::statement::ObjectName;
+use serde::Serialize;
+
+use super::guard::Note;
+
+/// Notes of one code that are kept; more are only counted.
+pub const NOTES_MAX: usize = 100;
+
+/// What became of an import, whether it succeeded or not.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Statements that are in.
+    pub statements: u64,
+    /// Rows that INSERT statements brought in.
+    pub rows: u64,
+    /// Bytes of decoded text whose effect is in: the prefix of the file that the target shows.
+    pub applied_offset: u64,
+    /// By table, in name order.
+    pub tables: BTreeMap<String, TableReport>,
+    /// What was skipped, rewritten or is worth knowing.
+    pub notes: Vec<Note>,
+    /// How many notes there were by code, also those that are not kept.
+    pub note_counts: BTreeMap<&'static str, u64>,
+    /// Connections that executed batches; 0 for `--serial`.
+    pub lanes: usize,
+    /// Batches that failed on a lane and were executed again, one statement at a time.
+    pub replayed_batches: u64,
+    /// Seconds from the first statement to the last.
+    pub seconds: f64,
+}
+
+/// What became of one table.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TableReport {
+    /// Rows that INSERT statements brought in.
+    pub rows: u64,
+    /// Bytes of their text.
+    pub bytes: u64,
+    /// Batches that lanes committed.
+    pub parallel_batches: u64,
+    /// Why some of its rows had to stay on one connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_order_because: Option<&'static str>,
+}
+
+impl Report {
+    /// Keeps a note.
+    pub fn note(&mut self, note: Note) {
+        let count = self.note_counts.entry(note.code).or_default();
+        *count += 1;
+        if *count <= NOTES_MAX as u64 {
+            self.notes.push(note);
+        }
+    }
+
+    /// The entry of a table; `schema` is the default database of the statement.
+    pub fn table(&mut self, name: &ObjectName, schema: Option<&str>) -> &mut TableReport {
+        self.tables.entry(display_name(name, schema)).or_default()
+    }
+
+    /// Counts what is in up to `place`.
+    pub fn applied(&mut self, offset: u64, statements: u64, rows: u64) {
+        self.applied_offset = self.applied_offset.max(offset);
+        self.statements += statements;
+        self.rows += rows;
+    }
+
+    /// Stops the clock.
+    pub fn took(&mut self, duration: Duration) {
+        self.seconds = duration.as_secs_f64();
+    }
+}
+
+/// `schema.table`, for people.
+pub fn display_name(name: &ObjectName, schema: Option<&str>) -> String {
+    let table = String::from_utf8_lossy(&name.name);
+    match (&name.schema, schema) {
+        (Some(own), _) => format!("{}.{table}", String::from_utf8_lossy(own)),
+        (None, Some(schema)) => format!("{schema}.{table}"),
+        (None, None) => table.into_owned(),
+    }
+}
+
+/// Why an import ended before the end of the file.
+#[derive(Debug)]
+pub struct Failure {
+    /// What went wrong, with file, line and byte.
+    pub error: crate::error::Error,
+    /// The failing statement, shortened, without values; with the place of a syntax error marked.
+    pub excerpt: Option<String>,
+    /// Where it begins.
+    pub place: Option<Place>,
+    /// What is in.
+    pub report: Box<Report>,
+}

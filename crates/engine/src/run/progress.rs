@@ -1,0 +1,46 @@
+//! Where a run is, for whoever draws it: counters that only grow, read at any moment.
+//!
+//! Promises: never blocks the run, and never says more is done than is committed. Rates and the
+//! remaining time are computed by the reader of these numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Shared counters of one import.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Bytes of the decoded text that were read and cut into statements.
+    pub read_bytes: AtomicU64,
+    /// Bytes of the decoded text whose statements are committed.
+    pub applied_bytes: AtomicU64,
+    /// Rows of INSERT statements that are committed.
+    pub applied_rows: AtomicU64,
+    /// Statements that are committed.
+    pub applied_statements: AtomicU64,
+    /// What runs now: a table's name, or the first words of a statement.
+    activity: Mutex<String>,
+}
+
+impl Progress {
+    /// Nothing is done.
+    pub fn new() -> Arc<Progress> {
+        Arc::new(Progress::default())
+    }
+
+    /// Says what runs now.
+    pub fn set_activity(&self, activity: impl Into<String>) {
+        *self.activity.lock().unwrap_or_else(PoisonError::into_inner) = activity.into();
+    }
+
+    /// What runs now.
+    pub fn activity(&self) -> String {
+        self.activity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts what was committed, up to `offset` of the decoded text.
+    pub fn applied(&self, offset: u64, statements: u64, rows: u64) {
+        self.applied_bytes.fetch_max(offset, Ordering::Relaxed);
+        self.applied_statements.fetch_add(statements, Ordering::Relaxed);
+        self.applied_rows.fetch_add(rows, Ordering::Relaxed);
+    }
+}
