@@ -2,4 +2,6 @@
 //!
 //! Every test starts the servers it needs and fails when one is missing.
 
+#![allow(clippy::unwrap_used, reason = "these are tests, and so are their helper functions")]
+
 mod connect;
