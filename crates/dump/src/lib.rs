@@ -10,6 +10,9 @@ pub mod source;
 
 pub mod rules;
 
+pub mod hazard;
+pub mod index;
+
 pub mod command;
 pub mod insert;
 pub mod reader;
