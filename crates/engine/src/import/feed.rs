@@ -246,7 +246,7 @@ impl Feed {
     fn collect(
         &mut self,
         statement: &Statement<'_>,
-        text: &Cow<'_, [u8]>,
+        text: &[u8],
         end_offset: u64,
     ) -> Result<Option<()>, Unwanted> {
         let Some(head) = statement.head else { return Ok(None) };

@@ -1,0 +1,98 @@
+//! The commands, and how a command's end becomes an exit code.
+//!
+//! One file per command: arguments as typed, resolved, then run. Nothing here reads files or talks
+//! to servers.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod connection;
+pub mod import;
+pub mod progress_bar;
+
+/// Loads SQL dump files into MySQL and MariaDB servers.
+#[derive(Debug, Parser)]
+#[command(name = "dbferry", version, about, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Load a SQL dump into a server, with the outcome of the stock client
+    Import(import::Args),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// The data failed: a statement, a row, a file.
+    DataFailed,
+    /// The arguments or the configuration are wrong.
+    Usage,
+    /// A server could not be reached, was lost, or refused the login.
+    NoServer,
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::DataFailed => 1,
+            Exit::Usage => 2,
+            Exit::NoServer => 3,
+            Exit::Interrupted => 130,
+        }
+    }
+
+    /// The exit that an engine's error code stands for.
+    pub fn of(code: u8) -> Exit {
+        match code {
+            0 => Exit::Done,
+            2 => Exit::Usage,
+            3 => Exit::NoServer,
+            130 => Exit::Interrupted,
+            _ => Exit::DataFailed,
+        }
+    }
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Err(error) = connection::hide_password(&arguments) {
+        complain(&error);
+        return ExitCode::from(Exit::Usage.code());
+    }
+    let exit = match Cli::parse_from(arguments).command {
+        Command::Import(args) => import::run(args),
+    };
+    ExitCode::from(exit.code())
+}
+
+/// Says what went wrong, on stderr.
+pub fn complain(text: &str) {
+    say(&format!("dbferry: error: {text}"));
+}
+
+/// Says something to people, on stderr.
+pub fn say(text: &str) {
+    // Without a stderr there is nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Writes data to stdout; a closed pipe ends it quietly.
+pub fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}

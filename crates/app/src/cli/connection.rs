@@ -1,0 +1,172 @@
+//! From arguments to an endpoint: the URL, and the places a password may come from.
+//!
+//! Promises: a password given in a URL does not stay in the process's title, and no message holds
+//! one. Order: URL, `--password-file`, `DBFERRY_PASSWORD`, a `[client]` section, a prompt.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use engine::endpoint::{Endpoint, Secret};
+
+/// Where passwords may be handed over without showing in the process list.
+pub const PASSWORD_VARIABLE: &str = "DBFERRY_PASSWORD";
+/// Set for the process that [`hide_password`] starts, so that it is started only once.
+const HIDDEN_VARIABLE: &str = "DBFERRY_URL_PASSWORD";
+
+/// How to reach the target.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// Target server: mysql://user@host[:port][/db][?tls=verify-full&ca=FILE&socket=PATH]
+    #[arg(long = "to", value_name = "URL")]
+    pub url: String,
+    /// Read the password from this file (its first line)
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Ask for the password
+    #[arg(long, short = 'p')]
+    pub ask_password: bool,
+    /// Take user and password from the [client] section of this file [default: ~/.my.cnf, if any]
+    #[arg(long, value_name = "FILE")]
+    pub defaults_file: Option<PathBuf>,
+    /// Character set of the connection until the file sets another
+    #[arg(long, value_name = "NAME", default_value = "utf8mb4")]
+    pub default_character_set: String,
+}
+
+/// Starts this program anew with the password taken out of the URL, so that process lists do not
+/// show it. Returns only if there is nothing to hide, or if it failed.
+pub fn hide_password(arguments: &[OsString]) -> Result<(), String> {
+    let mut hidden = Vec::new();
+    let mut shown = Vec::new();
+    for argument in arguments {
+        match argument.to_str().and_then(split_password) {
+            Some((url, password)) => {
+                hidden.push(password);
+                shown.push(OsString::from(url));
+            }
+            None => shown.push(argument.clone()),
+        }
+    }
+    let [password] = hidden.as_slice() else { return Ok(()) };
+    let Some((_, rest)) = shown.split_first() else { return Ok(()) };
+    let program = std::env::current_exe().map_err(|error| format!("find this program: {error}"))?;
+    let error = std::process::Command::new(program)
+        .arg0(shown[0].clone())
+        .args(rest)
+        .env(HIDDEN_VARIABLE, password)
+        .exec();
+    Err(format!("start without the password in the arguments: {error}"))
+}
+
+/// `…//user:password@host…` → the same without the password, and the password as it was written.
+fn split_password(argument: &str) -> Option<(String, String)> {
+    let url_at = argument.find("://")?;
+    let scheme = argument[..url_at].rsplit('=').next()?;
+    if !matches!(scheme, "mysql" | "mariadb") {
+        return None;
+    }
+    let rest = &argument[url_at + 3..];
+    let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
+    let login = &authority[..authority.rfind('@')?];
+    let (user, password) = login.split_once(':')?;
+    let after = &rest[login.len()..];
+    Some((format!("{}{user}{after}", &argument[..url_at + 3]), password.to_owned()))
+}
+
+/// Parses the URL and finds the password.
+pub fn resolve(target: &Target) -> Result<Endpoint, String> {
+    let mut endpoint = Endpoint::parse(&target.url).map_err(|error| error.to_string())?;
+    endpoint.default_charset.clone_from(&target.default_character_set);
+    if let Ok(password) = std::env::var(HIDDEN_VARIABLE) {
+        // It was cut out of the URL as it stood there, so it is decoded as the URL's part.
+        let url = format!("mysql://user:{password}@host");
+        endpoint.password = Endpoint::parse(&url).map_err(|error| error.to_string())?.password;
+    }
+    if let Some(file) = &target.password_file {
+        endpoint.password = Some(Secret::new(first_line(file)?));
+    }
+    if endpoint.password.is_none()
+        && let Ok(password) = std::env::var(PASSWORD_VARIABLE)
+    {
+        endpoint.password = Some(Secret::new(password));
+    }
+    apply_defaults(&mut endpoint, target)?;
+    if target.ask_password && endpoint.password.is_none() {
+        let prompt = format!("Password for {}: ", endpoint.redacted());
+        let password = rpassword::prompt_password(prompt)
+            .map_err(|error| format!("ask for the password: {error}"))?;
+        endpoint.password = Some(Secret::new(password));
+    }
+    endpoint.check().map_err(|error| error.to_string())?;
+    Ok(endpoint)
+}
+
+/// Fills in what the URL leaves open from a `[client]` section.
+fn apply_defaults(endpoint: &mut Endpoint, target: &Target) -> Result<(), String> {
+    let path = match &target.defaults_file {
+        Some(path) => path.clone(),
+        None => match std::env::var_os("HOME") {
+            Some(home) => Path::new(&home).join(".my.cnf"),
+            None => return Ok(()),
+        },
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(_) if target.defaults_file.is_none() => return Ok(()),
+        Err(error) => return Err(format!("read {}: {error}", path.display())),
+    };
+    let section = client_section(&text);
+    let value = |name: &str| section.iter().rev().find(|(key, _)| key == name).map(|(_, v)| v);
+    if endpoint.user.is_empty()
+        && let Some(user) = value("user")
+    {
+        endpoint.user.clone_from(user);
+    }
+    // A password belongs to the account it stands beside.
+    let same_user = value("user").is_none_or(|user| *user == endpoint.user);
+    if endpoint.password.is_none()
+        && same_user
+        && let Some(password) = value("password")
+    {
+        endpoint.password = Some(Secret::new(password.clone()));
+    }
+    Ok(())
+}
+
+/// The settings of the `[client]` sections of an option file, in order.
+fn client_section(text: &str) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    let mut inside = false;
+    for line in text.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            inside = matches!(name.trim(), "client" | "client-mariadb" | "client-server");
+            continue;
+        }
+        if !inside || line.starts_with(['#', ';', '!']) {
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else { continue };
+        settings.push((key.trim().replace('_', "-"), unquoted(value.trim())));
+    }
+    settings
+}
+
+/// A value without its quotes, or without the comment behind it.
+fn unquoted(value: &str) -> String {
+    for quote in ['"', '\''] {
+        if let Some(rest) = value.strip_prefix(quote)
+            && let Some((inner, _)) = rest.split_once(quote)
+        {
+            return inner.to_owned();
+        }
+    }
+    value.split(" #").next().unwrap_or(value).trim_end().to_owned()
+}
+
+fn first_line(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("read the password file {}: {error}", path.display()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,202 @@
+//! `dbferry import`: arguments, the run, and what is said at its end.
+//!
+//! With `--json` stdout gets one document (`dbferry.import/1`, see docs/import.schema.json) whatever
+//! happens; people read stderr.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use dump::source::{Input, STDIN, Source};
+use engine::endpoint::Endpoint;
+use engine::import::guard::{Definer, Guard, Policy};
+use engine::import::report::{Failure, Report};
+use engine::import::{self, LANES_MAX, Options, Surroundings};
+use engine::run::progress::Progress;
+use engine::run::stop::Stop;
+
+use super::connection::{self, Target};
+use super::progress_bar;
+use super::{Exit, complain, print, say};
+
+mod outcome;
+
+/// Arguments of `dbferry import`.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// The dump: a path, or - for standard input. gzip, zstd, bzip2, xz and zip are recognised
+    pub file: String,
+    #[command(flatten)]
+    target: Target,
+    /// Connections that load side by side [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=LANES_MAX as i64))]
+    threads: Option<u16>,
+    /// One connection, every statement by itself, exactly as the stock client does it
+    #[arg(long, conflicts_with = "threads")]
+    serial: bool,
+    /// DEFINER clauses: keep, strip (the importing account becomes the definer), or USER@HOST
+    #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
+    definer: Definer,
+    /// Statements that change accounts, replication or global settings, and client commands
+    #[arg(long, value_enum, default_value_t = PolicyArg::Allow)]
+    policy: PolicyArg,
+    /// Also execute LOAD DATA, INTO OUTFILE and LOAD_FILE, which read or write files on the server
+    #[arg(long)]
+    allow_file_access: bool,
+    /// Let NUL bytes and CR LF line ends through as they are
+    #[arg(long)]
+    binary_mode: bool,
+    /// Write the report (the JSON document of --json) to this file as well
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Print the outcome as one JSON document on stdout
+    #[arg(long)]
+    json: bool,
+    /// Draw no progress
+    #[arg(long)]
+    no_progress: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PolicyArg {
+    /// Stop at the first one
+    Deny,
+    /// Leave them out and report them
+    Skip,
+    /// Execute them as the stock client does, and report them
+    Allow,
+}
+
+/// Everything resolved.
+struct Settings {
+    endpoint: Endpoint,
+    options: Options,
+    report: Option<PathBuf>,
+    json: bool,
+    progress: bool,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Exit {
+    let file = args.file.clone();
+    let settings = match resolve(args) {
+        Ok(settings) => settings,
+        Err(text) => return usage(&text),
+    };
+    let input = match open(&file) {
+        Ok(input) => input,
+        Err(exit) => return exit,
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return usage(&format!("start the runtime: {error}")),
+    };
+    let (target, size) = (settings.endpoint.redacted(), input.size);
+    let outcome = runtime.block_on(import(input, &settings));
+    // A thread may still wait for a silent pipe; the process does not.
+    runtime.shutdown_background();
+    let exit = match &outcome {
+        Ok(_) => Exit::Done,
+        Err(failure) => Exit::of(failure.error.exit_code()),
+    };
+    finish(&settings, &outcome::Facts { file: &file, target: &target, size, exit }, &outcome)
+}
+
+/// Tells the outcome to whoever asked for it.
+fn finish(
+    settings: &Settings,
+    facts: &outcome::Facts<'_>,
+    outcome: &Result<Report, Failure>,
+) -> Exit {
+    say(&outcome::for_people(facts, outcome));
+    let document = outcome::document(facts, outcome);
+    if settings.json {
+        print(&document);
+    }
+    if let Some(path) = &settings.report
+        && let Err(error) = std::fs::write(path, &document)
+    {
+        complain(&format!("write the report {}: {error}", path.display()));
+        return if facts.exit == Exit::Done { Exit::Usage } else { facts.exit };
+    }
+    facts.exit
+}
+
+fn usage(text: &str) -> Exit {
+    complain(text);
+    Exit::Usage
+}
+
+fn resolve(args: Args) -> Result<Settings, String> {
+    let endpoint = connection::resolve(&args.target)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let lanes = match (args.serial, args.threads) {
+        (true, _) => 0,
+        (false, Some(threads)) => usize::from(threads),
+        (false, None) => cores.min(LANES_MAX),
+    };
+    let policy = match args.policy {
+        PolicyArg::Deny => Policy::Deny,
+        PolicyArg::Skip => Policy::Skip,
+        PolicyArg::Allow => Policy::Allow,
+    };
+    let guard = Guard { policy, allow_files: args.allow_file_access, definer: args.definer };
+    Ok(Settings {
+        endpoint,
+        options: Options { lanes, guard, binary_mode: args.binary_mode },
+        report: args.report,
+        json: args.json,
+        progress: !args.no_progress,
+    })
+}
+
+/// Opens the dump; what is wrong with a path is a usage error, what is wrong inside is data.
+fn open(file: &str) -> Result<Input, Exit> {
+    if file.starts_with("http://") || file.starts_with("https://") || file.starts_with("s3://") {
+        return Err(usage(
+            "reading from a URL is not there yet; pipe it: curl -sf URL | dbferry import - …",
+        ));
+    }
+    let opened = if file == STDIN { Source::stdin() } else { Source::open(file) };
+    opened.map_err(|error| {
+        complain(&error.to_string());
+        match error {
+            dump::source::Error::Archive { .. } => Exit::DataFailed,
+            _ => Exit::Usage,
+        }
+    })
+}
+
+async fn import(input: Input, settings: &Settings) -> Result<Report, Failure> {
+    let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
+    let drawing = settings.progress.then(|| {
+        progress_bar::draw(progress_bar::Source {
+            progress: Arc::clone(&surroundings.progress),
+            consumed: Arc::clone(&input.consumed),
+            size: input.size,
+        })
+    });
+    let stop = surroundings.stop.clone();
+    let signals = tokio::spawn(stop_on_signal(stop));
+    let outcome = import::run(input, &settings.endpoint, &settings.options, &surroundings).await;
+    signals.abort();
+    if let Some(drawing) = drawing {
+        drawing.end();
+    }
+    outcome
+}
+
+/// Ctrl-C and SIGTERM ask the run to stop.
+async fn stop_on_signal(stop: Stop) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    stop.ask();
+}

@@ -1,0 +1,177 @@
+//! The end of an import, for people and for programs.
+//!
+//! Pure: a report in, text out. Says what is in and what is not, also after a failure.
+
+use engine::import::report::{Failure, Report};
+use serde_json::{Value, json};
+
+use crate::cli::Exit;
+use crate::size;
+
+/// Tables that the summary lists; the rest is in the report.
+const TABLES_SHOWN: usize = 20;
+/// Notes that the summary lists.
+const NOTES_SHOWN: usize = 10;
+
+/// What the report does not know.
+pub(super) struct Facts<'a> {
+    /// The file as it was named.
+    pub(super) file: &'a str,
+    /// The target without secrets.
+    pub(super) target: &'a str,
+    /// The file's size as it is stored.
+    pub(super) size: Option<u64>,
+    /// How it ended.
+    pub(super) exit: Exit,
+}
+
+/// A few lines for the terminal.
+pub(super) fn for_people(facts: &Facts<'_>, outcome: &Result<Report, Failure>) -> String {
+    let mut lines = Vec::new();
+    match outcome {
+        Ok(report) => {
+            lines.extend(table(report));
+            lines.extend(notes(report));
+            lines.push(success(facts, report));
+        }
+        Err(failure) => {
+            lines.extend(notes(&failure.report));
+            lines.extend(failed(failure));
+        }
+    }
+    lines.join("\n")
+}
+
+fn success(facts: &Facts<'_>, report: &Report) -> String {
+    if report.statements == 0 {
+        return format!("{}: nothing to do: the file has no statements", facts.file);
+    }
+    let rate = report.applied_offset as f64 / report.seconds.max(0.001);
+    let how = match report.lanes {
+        0 => "on one connection".to_owned(),
+        lanes => format!("on up to {lanes} connections"),
+    };
+    format!(
+        "imported {} into {}: {} statements, {} rows, {} in {} ({}/s) {how}",
+        facts.file,
+        facts.target,
+        size::count(report.statements),
+        size::count(report.rows),
+        size::bytes(report.applied_offset),
+        size::duration(std::time::Duration::from_secs_f64(report.seconds)),
+        size::bytes(rate as u64),
+    )
+}
+
+/// One line per table, the largest first.
+fn table(report: &Report) -> Vec<String> {
+    let mut tables: Vec<_> = report.tables.iter().collect();
+    tables.sort_by_key(|(name, table)| (std::cmp::Reverse(table.bytes), name.as_str()));
+    let width = tables.iter().take(TABLES_SHOWN).map(|(name, _)| name.chars().count()).max();
+    let width = width.unwrap_or(0).clamp(5, 50);
+    let mut lines = Vec::new();
+    if !tables.is_empty() {
+        lines.push(format!("{:width$}  {:>13}  {:>9}  loaded", "table", "rows", "bytes"));
+    }
+    for (name, table) in tables.iter().take(TABLES_SHOWN) {
+        let how = match (table.parallel_batches, table.in_order_because) {
+            (0, Some(reason)) => format!("in order: {reason}"),
+            (0, None) => "in order".to_owned(),
+            (batches, None) => format!("in parallel, {batches} batches"),
+            (batches, Some(reason)) => {
+                format!("in parallel, {batches} batches; partly in order: {reason}")
+            }
+        };
+        let (rows, bytes) = (size::count(table.rows), size::bytes(table.bytes));
+        lines.push(format!("{name:width$}  {rows:>13}  {bytes:>9}  {how}"));
+    }
+    if tables.len() > TABLES_SHOWN {
+        lines.push(format!("… and {} more tables", tables.len() - TABLES_SHOWN));
+    }
+    lines
+}
+
+fn notes(report: &Report) -> Vec<String> {
+    let mut lines: Vec<String> = report
+        .notes
+        .iter()
+        .take(NOTES_SHOWN)
+        .map(|note| format!("note: line {}: {}", note.line, note.text))
+        .collect();
+    let all: u64 = report.note_counts.values().sum();
+    if all > lines.len() as u64 {
+        lines.push(format!("note: … and {} more", all - lines.len() as u64));
+    }
+    lines
+}
+
+fn failed(failure: &Failure) -> Vec<String> {
+    let mut lines = vec![format!("dbferry: error: {}", failure.error)];
+    if let Some(excerpt) = &failure.excerpt {
+        lines.extend(excerpt.lines().map(|line| format!("  | {line}")));
+    }
+    lines.push(format!("  {}", what_is_in(failure)));
+    if let Some(advice) = failure.error.advice() {
+        lines.push(format!("  hint: {advice}"));
+    }
+    lines
+}
+
+fn what_is_in(failure: &Failure) -> String {
+    let report = &failure.report;
+    if report.statements == 0 {
+        return "nothing of the file was applied".to_owned();
+    }
+    let until = match failure.place {
+        Some(place) => format!("everything before line {}", place.line),
+        None => format!("the file up to byte {}", report.applied_offset),
+    };
+    format!(
+        "applied: {until} ({} statements, {} rows); nothing after it",
+        size::count(report.statements),
+        size::count(report.rows)
+    )
+}
+
+/// The JSON document, with a line end.
+pub(super) fn document(facts: &Facts<'_>, outcome: &Result<Report, Failure>) -> String {
+    let (report, failure) = match outcome {
+        Ok(report) => (report, None),
+        Err(failure) => (failure.report.as_ref(), Some(failure)),
+    };
+    let word = match (facts.exit, failure) {
+        (Exit::Done, _) => "succeeded",
+        (Exit::Interrupted, _) => "interrupted",
+        _ => "failed",
+    };
+    let document = json!({
+        "schema": "dbferry.import/1",
+        "outcome": word,
+        "exit_code": facts.exit.code(),
+        "file": facts.file,
+        "file_bytes": facts.size,
+        "target": facts.target,
+        "error": failure.map(error),
+        "report": report,
+    });
+    format!("{document:#}\n")
+}
+
+fn error(failure: &Failure) -> Value {
+    let error = &failure.error;
+    let object = &error.object;
+    json!({
+        "kind": format!("{:?}", error.kind),
+        "message": error.without_server_text(),
+        "server_code": error.code(),
+        "server_state": error.server.as_ref().map(|server| server.sqlstate.clone()),
+        "server_message": error.server.as_ref().map(|server| server.message.clone()),
+        "line": object.line,
+        "offset": object.offset,
+        "schema": object.schema,
+        "table": object.table,
+        "row": object.row,
+        "excerpt": failure.excerpt,
+        "advice": error.advice(),
+    })
+}
