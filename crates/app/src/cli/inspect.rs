@@ -34,7 +34,7 @@ pub struct Args {
     binary_mode: bool,
     /// The server it is meant for: how its client reads, and what it does not understand [default:
     /// the client by the tool that wrote the dump, and findings for both]
-    #[arg(long, value_enum, hide_possible_values = false)]
+    #[arg(long, value_enum)]
     server: Option<Server>,
 }
 

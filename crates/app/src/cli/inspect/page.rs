@@ -164,8 +164,15 @@ fn tables(page: &mut String, tables: &[Table]) {
     grid.extend(tables.iter().take(TABLES_MAX).map(cells));
     if tables.len() > TABLES_MAX {
         let more = size::count((tables.len() - TABLES_MAX) as u64);
-        grid.push([format!("… and {more} more (--json has all)"), String::new(), String::new(),
-            String::new(), String::new(), String::new(), String::new()]);
+        grid.push([
+            format!("… and {more} more (--json has all)"),
+            String::new(),
+            String::new(),
+            String::new(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ]);
     }
     if tables.len() > 1 {
         grid.push(total(tables));
@@ -344,10 +351,7 @@ fn name(text: &str) -> String {
 }
 
 /// The first characters that together are no wider than `most`.
-fn fitting(
-    characters: impl Iterator<Item = char>,
-    most: usize,
-) -> impl Iterator<Item = char> {
+fn fitting(characters: impl Iterator<Item = char>, most: usize) -> impl Iterator<Item = char> {
     characters
         .scan(0, move |used, character| {
             *used += columns(character);
