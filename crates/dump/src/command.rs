@@ -3,7 +3,7 @@
 //! This file knows their names and how their argument is read. It never runs one: what is harmless
 //! is skipped, what reaches outside the database is reported to the caller, who refuses it.
 
-use crate::rules::Client;
+use crate::rules::Rules;
 
 /// A client command that stands in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,10 +14,18 @@ pub struct Command {
     pub argument: Vec<u8>,
 }
 
+impl Command {
+    /// A `DELIMITER` whose argument can be one.
+    pub(crate) fn is_obeyed(&self) -> bool {
+        !self.argument.is_empty() && !self.argument.contains(&b'\\')
+    }
+}
+
 /// What a client command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `DELIMITER x` sets the end mark of statements.
+    /// `DELIMITER x` sets the end mark of statements. Given out only with an argument that cannot be
+    /// one (none, or with a backslash): the clients print an error and go on.
     Delimiter,
     /// `USE db` selects a database.
     Use,
@@ -85,28 +93,28 @@ pub(crate) const LINE_MAX: usize = 64 * 1024;
 pub(crate) const DELIMITER_MAX: usize = 15;
 
 /// The command behind `\letter` outside strings: its kind and whether an argument follows.
-pub(crate) fn by_letter(client: Client, letter: u8) -> Option<(Kind, bool)> {
+pub(crate) fn by_letter(rules: Rules, letter: u8) -> Option<(Kind, bool)> {
     // The sandbox mark opens MariaDB's dumps; being able to load them anywhere is worth more than
     // the MySQL client's "Unknown command '\-'".
     if letter == b'-' {
         return Some((Kind::Sandbox, false));
     }
-    if !client.knows_commands() && letter != b'C' {
+    if !rules.knows_commands() && letter != b'C' {
         return None;
     }
     COMMANDS.iter().find(|c| c.letter == letter).map(|c| (c.kind, c.takes_argument))
 }
 
 /// Whether `text` may start with a command's word: a cheap test before the whole line is looked at.
-pub(crate) fn may_start(client: Client, text: &[u8]) -> bool {
-    lookup(client, first_word(text)).is_some()
+pub(crate) fn may_start(rules: Rules, text: &[u8]) -> bool {
+    lookup(rules, first_word(text)).is_some()
 }
 
 /// The command that `text` (a line, or a statement without its delimiter) is, if it is one.
-pub(crate) fn parse(client: Client, text: &[u8]) -> Option<Command> {
+pub(crate) fn parse(rules: Rules, text: &[u8]) -> Option<Command> {
     let text = text.trim_ascii_start();
     let word = first_word(text);
-    let entry = lookup(client, word)?;
+    let entry = lookup(rules, word)?;
     let rest = text[word.len()..].trim_ascii_start();
     if !rest.is_empty() && !entry.takes_argument {
         return None;
@@ -140,7 +148,16 @@ fn first_word(text: &[u8]) -> &[u8] {
     &text[..end.unwrap_or(text.len())]
 }
 
-fn lookup(client: Client, word: &[u8]) -> Option<&'static Entry> {
-    let found = COMMANDS.iter().find(|c| word.eq_ignore_ascii_case(c.word.as_bytes()))?;
-    (client.knows_commands() || found.kind == Kind::Delimiter).then_some(found)
+fn lookup(rules: Rules, word: &[u8]) -> Option<&'static Entry> {
+    if rules.knows_commands() {
+        return COMMANDS.iter().find(|c| word.eq_ignore_ascii_case(c.word.as_bytes()));
+    }
+    // Where it is the only one, the clients look no further than its letters.
+    COMMANDS.iter().find(|c| c.kind == Kind::Delimiter).filter(|_| starts_with_delimiter(word))
+}
+
+/// Whether `text` starts with the letters of DELIMITER (`is_delimiter_command()` in the clients).
+pub(crate) fn starts_with_delimiter(text: &[u8]) -> bool {
+    const WORD: &[u8] = b"delimiter";
+    text.get(..WORD.len()).is_some_and(|start| start.eq_ignore_ascii_case(WORD))
 }

@@ -98,8 +98,6 @@ pub enum Fault {
     Nul,
     /// `\x` outside a string, and there is no such command.
     UnknownCommand(u8),
-    /// `DELIMITER` without an argument, or with one that has a backslash.
-    BadDelimiter,
 }
 
 /// What is still open where the file ends.
@@ -135,8 +133,11 @@ pub(crate) struct Machine {
     server_comment: ServerComment,
     need_space: bool,
     at_line_start: bool,
+    /// What the client holds of this line starts with DELIMITER: it drops the line's end.
+    drops_line_end: bool,
     /// A command argument is being skipped up to the delimiter or the end of the line.
     skipping_argument: bool,
+    /// Delimiters end statements and commands are obeyed; not when rendering.
     commands: bool,
     insert: Insert,
 }
@@ -176,6 +177,7 @@ impl Machine {
             server_comment: ServerComment::None,
             need_space: false,
             at_line_start: true,
+            drops_line_end: false,
             skipping_argument: false,
             commands: true,
             insert: Insert::default(),
@@ -258,8 +260,11 @@ impl Machine {
                 continue;
             }
             if self.quote == 0 && !self.in_comment {
-                if sink.is_empty() && !self.skip_to_statement(window) {
-                    continue;
+                if sink.is_empty() {
+                    if !self.skip_to_statement(window) {
+                        continue;
+                    }
+                    self.drops_line_end = command::starts_with_delimiter(&window[self.pos..]);
                 }
                 match self.look_for_values(window, eof, sink) {
                     Some(true) => {}
@@ -282,7 +287,7 @@ impl Machine {
     fn start_line<S: Sink>(&mut self, window: &[u8], eof: bool, sink: &S) -> Option<Event> {
         let fresh = self.commands && sink.is_empty() && self.quote == 0 && !self.in_comment;
         let line = &window[self.pos..];
-        if fresh && command::may_start(self.rules.client, head_of(line)) {
+        if fresh && command::may_start(self.rules, head_of(line)) {
             let end = memchr::memchr(b'\n', &line[..line.len().min(LINE_MAX)]);
             if end.is_none() && !eof && line.len() < LINE_MAX {
                 return Some(Event::NeedMore);
@@ -299,6 +304,7 @@ impl Machine {
             }
         }
         self.at_line_start = false;
+        self.drops_line_end = command::starts_with_delimiter(line);
         self.server_comment = ServerComment::None;
         self.need_space = false;
         None
@@ -307,7 +313,7 @@ impl Machine {
     /// A whole line as a command: not if it holds the delimiter (then the statement's end decides),
     /// unless it is `DELIMITER` itself.
     fn command_line(&self, line: &[u8]) -> Option<Command> {
-        let command = command::parse(self.rules.client, line)?;
+        let command = command::parse(self.rules, line)?;
         let holds = |needle: &[u8]| memchr::memmem::find(line, needle).is_some();
         let ends_inside = holds(&self.delimiter) || holds(b"\\g");
         (command.kind == Kind::Delimiter || !ends_inside).then_some(command)
@@ -317,11 +323,10 @@ impl Machine {
     fn obey(&mut self, command: Command, at: usize) -> Event {
         if command.kind == Kind::Delimiter {
             let argument = &command.argument;
-            if argument.is_empty() || argument.contains(&b'\\') {
-                return Event::Fault { fault: Fault::BadDelimiter, at };
+            if command.is_obeyed() {
+                self.delimiter = argument[..argument.len().min(DELIMITER_MAX)].to_vec();
+                self.classify();
             }
-            self.delimiter = argument[..argument.len().min(DELIMITER_MAX)].to_vec();
-            self.classify();
         }
         Event::Command { command, at }
     }
@@ -459,7 +464,7 @@ impl Machine {
         }
         let open_text = !self.in_comment && self.quote == 0;
         let hint = self.rules.client == Client::MySql && self.server_comment == ServerComment::Hint;
-        if open_text && !hint && !self.delimiter.is_empty() && rest.starts_with(&self.delimiter) {
+        if open_text && !hint && self.commands && rest.starts_with(&self.delimiter) {
             self.pos += self.delimiter.len();
             self.need_space = false;
             return (!sink.is_empty()).then_some(Event::Statement);
@@ -481,8 +486,10 @@ impl Machine {
     }
 
     fn end_line<S: Sink>(&mut self, window: &[u8], sink: &mut S) {
+        let inside = self.in_comment || self.quote != 0;
         let shown = !self.in_comment || self.rules.client.keeps_comments();
-        if shown && !sink.is_empty() {
+        let dropped = self.drops_line_end && !inside;
+        if shown && !dropped && !sink.is_empty() {
             sink.copy(window, self.pos, self.pos + 1);
         }
         self.pos += 1;
@@ -509,8 +516,8 @@ impl Machine {
             self.pos += 1;
             return None;
         };
-        let line_ends = next == b'\n' || (next == b'\r' && rest.get(2) == Some(&b'\n'));
-        if line_ends && !self.rules.binary_mode {
+        let crlf = next == b'\r' && rest.get(2) == Some(&b'\n');
+        if next == b'\n' || (crlf && !self.rules.binary_mode) {
             // The client drops it: to the server `\` before a line end is a line end.
             self.pos += 1;
             return None;
@@ -525,17 +532,27 @@ impl Machine {
             self.pos += length;
             return None;
         }
-        self.short_command(window, next, sink)
+        self.short_command(window, eof, next, sink)
     }
 
     /// `\x` outside strings.
-    fn short_command<S: Sink>(&mut self, window: &[u8], letter: u8, sink: &mut S) -> Option<Event> {
+    fn short_command<S: Sink>(
+        &mut self,
+        window: &[u8],
+        eof: bool,
+        letter: u8,
+        sink: &mut S,
+    ) -> Option<Event> {
         let at = self.pos;
-        let Some((kind, takes_argument)) = command::by_letter(self.rules.client, letter) else {
+        let Some((kind, takes_argument)) = command::by_letter(self.rules, letter) else {
             return Some(Event::Fault { fault: Fault::UnknownCommand(letter), at });
         };
-        let rest = &window[at + 2..];
-        let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+        let rest = &window[at + 2..window.len().min(at + LINE_MAX)];
+        let line_end = memchr::memchr(b'\n', rest);
+        if takes_argument && line_end.is_none() && !eof && rest.len() + 2 < LINE_MAX {
+            return Some(Event::NeedMore);
+        }
+        let line = &rest[..line_end.unwrap_or(rest.len())];
         let argument = match takes_argument {
             true => command::argument(line.trim_ascii_start()),
             false => Vec::new(),
@@ -580,6 +597,9 @@ impl Machine {
             self.emit_comment(window, 2, sink);
             self.in_comment = false;
             self.need_space = true;
+            self.drops_line_end = false;
+            // `mysql` looks for DELIMITER also after a comment.
+            self.at_line_start = self.rules.client == Client::MySql && sink.is_empty();
             return;
         }
         if self.quote == 0 && rest.starts_with(b"/*") {
@@ -677,12 +697,13 @@ impl Machine {
     }
 }
 
-/// The text that the client sends for a statement whose raw bytes (without delimiter) are `raw`.
-pub(crate) fn render(raw: &[u8], rules: Rules) -> Vec<u8> {
+/// The text that the client sends for a statement whose raw bytes are `raw`, without the delimiter
+/// that ended it.
+pub(crate) fn render(raw: &[u8], rules: Rules, delimiter: &[u8]) -> Vec<u8> {
     let mut machine = Machine::new(rules);
     // Delimiters and commands were dealt with when the statement was found.
     machine.commands = false;
-    machine.delimiter.clear();
+    machine.delimiter = delimiter.to_vec();
     let mut text = Vec::with_capacity(raw.len());
     loop {
         match machine.run(raw, true, &mut text) {
@@ -695,8 +716,14 @@ pub(crate) fn render(raw: &[u8], rules: Rules) -> Vec<u8> {
             Event::Statement | Event::End | Event::NeedMore => {}
         }
     }
-    text.truncate(text.trim_ascii_end().len());
+    text.truncate(trim_end(&text).len());
     text
+}
+
+/// Without what the clients cut off at a statement's end: blanks and control characters.
+pub(crate) fn trim_end(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|b| *b > b' ' && *b != 0x7F);
+    &text[..end.map_or(0, |last| last + 1)]
 }
 
 /// The first few bytes of a line: enough for the longest command word and its blank.

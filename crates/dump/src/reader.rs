@@ -74,13 +74,14 @@ pub struct Statement<'a> {
     pub open: Option<Open>,
     /// The rules that it was read by.
     pub rules: Rules,
+    delimiter: &'a [u8],
 }
 
 impl<'a> Statement<'a> {
     /// The text that the stock client sends.
     pub fn text(&self) -> Cow<'a, [u8]> {
         match self.altered {
-            true => Cow::Owned(lexer::render(self.raw, self.rules)),
+            true => Cow::Owned(lexer::render(self.raw, self.rules, self.delimiter)),
             false => Cow::Borrowed(self.raw),
         }
     }
@@ -108,13 +109,14 @@ pub struct Part<'a> {
     /// The rules that it was read by.
     pub rules: Rules,
     altered: bool,
+    delimiter: &'a [u8],
 }
 
 impl Part<'_> {
     /// The rows' text as the stock client sends it.
     pub fn text(&self) -> Cow<'_, [u8]> {
         match self.altered {
-            true => Cow::Owned(lexer::render(self.raw, self.rules)),
+            true => Cow::Owned(lexer::render(self.raw, self.rules, self.delimiter)),
             false => Cow::Borrowed(self.raw),
         }
     }
@@ -177,7 +179,6 @@ fn fault_text(fault: Fault) -> String {
         Fault::UnknownCommand(letter) => {
             format!("unknown client command '\\{}'", char::from(letter).escape_default())
         }
-        Fault::BadDelimiter => "DELIMITER must be followed by a string without a backslash".into(),
     }
 }
 
@@ -326,7 +327,7 @@ impl<R: Read> Reader<R> {
         }
         let start = self.span.start.unwrap_or(self.span.end);
         let raw = &self.buffer[start..self.span.end];
-        self.span.end = start + raw.trim_ascii_end().len();
+        self.span.end = start + lexer::trim_end(raw).len();
         self.fresh = true;
         if self.span.end == start {
             self.begin();
@@ -352,22 +353,23 @@ impl<R: Read> Reader<R> {
 
     /// `USE db;` and the like: a command that ends with the delimiter.
     fn as_command(&mut self, start: usize) -> Option<Command> {
-        let client = self.machine.rules().client;
+        let rules = self.machine.rules();
         let raw = &self.buffer[start..self.span.end];
-        if raw.len() > command::LINE_MAX || !command::may_start(client, raw) {
+        if raw.len() > command::LINE_MAX || !command::may_start(rules, raw) {
             return None;
         }
         let command = match self.span.altered {
-            true => command::parse(client, &lexer::render(raw, self.machine.rules())),
-            false => command::parse(client, raw),
+            true => command::parse(rules, &lexer::render(raw, rules, self.machine.delimiter())),
+            false => command::parse(rules, raw),
         }?;
         // As in the clients, DELIMITER does not end with the delimiter.
-        (command.kind != Kind::Delimiter).then_some(command)
+        (command.kind != Kind::Delimiter || command.argument.is_empty()).then_some(command)
     }
 
     /// Commands that only concern reading are done here; the others are given out.
     fn command(&mut self, command: Command, at: usize) -> Option<Settled> {
         match command.kind {
+            Kind::Delimiter if !command.is_obeyed() => Some(Settled::Command { command, at }),
             Kind::Delimiter | Kind::Sandbox | Kind::Go => None,
             Kind::Clear => {
                 self.begin();
@@ -439,7 +441,8 @@ impl<R: Read> Reader<R> {
         let statement = self.place_of(start);
         let Some(seen) = self.machine.insert() else { return };
         let head = seen.head.clone();
-        let head_text = lexer::render(&self.buffer[start..values_at], self.machine.rules());
+        let (rules, delimiter) = (self.machine.rules(), self.machine.delimiter());
+        let head_text = lexer::render(&self.buffer[start..values_at], rules, delimiter);
         self.parts = Some(Parts { head, head_text, statement, from: values_at });
     }
 
@@ -481,6 +484,7 @@ impl<R: Read> Reader<R> {
                     unterminated,
                     open,
                     rules,
+                    delimiter: self.machine.delimiter(),
                 }))
             }
             Settled::Part { from, to, rows, first, last } => {
@@ -498,6 +502,7 @@ impl<R: Read> Reader<R> {
                     last,
                     rules,
                     altered,
+                    delimiter: self.machine.delimiter(),
                 }))
             }
         }
@@ -518,7 +523,7 @@ impl<R: Read> Reader<R> {
     /// Reads more, after making place by moving what is still needed to the front.
     fn fill(&mut self) -> Result<(), ReadError> {
         self.compact();
-        if self.buffer.len() - self.filled < self.limits.window / 2 {
+        if self.buffer.len() - self.filled < (self.limits.window / 2).max(1) {
             let size = (self.buffer.len() * 2).min(self.limits.piece_max + self.limits.window);
             self.buffer.resize(size.max(self.filled + self.limits.window), 0);
         }

@@ -21,11 +21,6 @@ impl Client {
         self == Client::MySql
     }
 
-    /// Words like `source` at the start of a line, and `\x` outside strings, are client commands.
-    pub fn knows_commands(self) -> bool {
-        self == Client::MariaDb
-    }
-
     /// `$tag$ … $tag$` quotes the body of a routine (MySQL 9).
     pub fn knows_dollar_quotes(self) -> bool {
         self == Client::MySql
@@ -116,5 +111,11 @@ impl Rules {
             multibyte: Multibyte::None,
             binary_mode: false,
         }
+    }
+
+    /// Words like `source` at the start of a line, and `\x` outside strings, are client commands;
+    /// otherwise only DELIMITER and `\C` are.
+    pub fn knows_commands(self) -> bool {
+        self.client == Client::MariaDb && !self.binary_mode
     }
 }
