@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 pub mod connection;
 pub mod import;
+pub mod inspect;
 pub mod progress_bar;
 
 /// Loads SQL dump files into MySQL and MariaDB servers.
@@ -27,6 +28,8 @@ pub struct Cli {
 pub enum Command {
     /// Load a SQL dump into a server, with the outcome of the stock client
     Import(import::Args),
+    /// Tell what is in a SQL dump: tables, rows, generator, hazards
+    Inspect(inspect::Args),
 }
 
 /// How a command ended.
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
     }
     let exit = match Cli::parse_from(arguments).command {
         Command::Import(args) => import::run(args),
+        Command::Inspect(args) => inspect::run(&args),
     };
     ExitCode::from(exit.code())
 }

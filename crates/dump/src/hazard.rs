@@ -282,8 +282,8 @@ const ENTRIES: [Entry; 40] = [
         "client_command",
         Error,
         "client commands that reach outside the database",
-        "never run, and an import stops there; remove them, or put the file's content in their \
-         place",
+        "never run, and an import stops there; remove them, or put a sourced file's content in \
+         its place",
     ),
     entry(
         Code::ClientCommandIgnored,
@@ -317,7 +317,7 @@ const ENTRIES: [Entry; 40] = [
         Code::NoDatabase,
         "no_database",
         Info,
-        "statements before any database is selected",
+        "objects in no database: none is selected before them",
         "name one in the target: mysql://…/DATABASE",
     ),
     entry(
@@ -340,7 +340,7 @@ const ENTRIES: [Entry; 40] = [
         "skipped_by_mariadb",
         Info,
         "definitions in versioned comments that MariaDB passes over",
-        "the tables are created on MariaDB, but without these attributes",
+        "MariaDB does without what stands in them",
     ),
     entry(
         Code::MariadbOnlyCollation,
@@ -361,7 +361,7 @@ const ENTRIES: [Entry; 40] = [
         "skipped_by_mysql",
         Info,
         "definitions in versioned comments that MySQL passes over",
-        "the tables are created on MySQL, but without these attributes",
+        "MySQL does without what stands in them",
     ),
     entry(
         Code::RemovedSqlMode,

@@ -200,7 +200,9 @@ impl Scan {
     fn table_of(&mut self, head: &Head, place: Place, tail: bool) -> &mut catalog::Entry {
         let table = self.catalog.table(head.schema.as_deref(), &head.table, place);
         if head.replace || head.ignore || head.modified || tail {
-            self.hazards.note(Code::OrderedInsert, place, &head.table);
+            let is_new = !std::mem::replace(&mut table.order_noted, true);
+            let example = if is_new { described(head, tail) } else { Vec::new() };
+            self.hazards.note(Code::OrderedInsert, place, &example);
         }
         if table.has_trigger && !table.trigger_noted {
             table.trigger_noted = true;
@@ -245,7 +247,10 @@ impl Scan {
     /// What tools do at the head and at the end of a dump.
     fn follow_marks(&mut self, assigned: &Assigned, place: Place) {
         if assigned.scope == Scope::User && assigned.name.starts_with(b"old_") {
-            self.last.saved |= matches!(assigned.value, Value::System(_));
+            // phpMyAdmin saves character sets only; others who do so mostly do it for one statement.
+            let is_head = self.origin.generator != Tool::Unknown
+                || matches!(assigned.name.as_slice(), b"old_unique_checks" | b"old_sql_notes");
+            self.last.saved |= is_head && matches!(assigned.value, Value::System(_));
             if assigned.name == b"old_unique_checks" {
                 self.dumps += 1;
                 self.last.head = Some(place.offset);
@@ -398,6 +403,16 @@ impl Scan {
         let is_mixed = self.text.summary() == "mixed";
         self.hazards.forget(if is_mixed { Code::InvalidUtf8 } else { Code::MixedEncodings });
     }
+}
+
+/// An INSERT that depends on order, in a few words.
+fn described(head: &Head, tail: bool) -> Vec<u8> {
+    let verb = if head.replace { "REPLACE" } else { "INSERT" };
+    let ignore = if head.ignore { " IGNORE" } else { "" };
+    let modified = if head.modified { " …" } else { "" };
+    let tail = if tail { " VALUES … and a clause after the rows" } else { "" };
+    let table = String::from_utf8_lossy(&head.table);
+    format!("{verb}{ignore} INTO {table}{modified}{tail}").into_bytes()
 }
 
 /// Whether more parentheses are opened than closed.

@@ -101,11 +101,21 @@ fn built(scope: Scope, name: Vec<u8>, right: &[Spanned<'_>], text: &[u8]) -> Ass
         [only] => single(&only.token),
         _ => Value::Computed(right.iter().filter_map(|t| string(&t.token)).collect()),
     };
-    let text = match (right.first(), right.last()) {
-        (Some(first), Some(last)) => text[first.span.start..last.span.end].to_vec(),
-        _ => Vec::new(),
-    };
-    Assigned { scope, name, value, text }
+    Assigned { scope, name, value, text: without_comments(right, text) }
+}
+
+/// The text of some tokens; what stands between two of them becomes one blank.
+fn without_comments(tokens: &[Spanned<'_>], text: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    let mut end = None;
+    for spanned in tokens {
+        if end.is_some_and(|end| end < spanned.span.start) {
+            joined.push(b' ');
+        }
+        joined.extend_from_slice(&text[spanned.span.clone()]);
+        end = Some(spanned.span.end);
+    }
+    joined
 }
 
 fn single(token: &Token<'_>) -> Value {

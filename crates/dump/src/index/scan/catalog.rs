@@ -37,6 +37,7 @@ pub(super) struct Entry {
     pub(super) has_binary: bool,
     pub(super) has_trigger: bool,
     pub(super) trigger_noted: bool,
+    pub(super) order_noted: bool,
 }
 
 impl Entry {
@@ -56,6 +57,7 @@ impl Entry {
             has_binary: false,
             has_trigger: false,
             trigger_noted: false,
+            order_noted: false,
         }
     }
 

@@ -26,7 +26,14 @@ pub(super) struct Seen<'a> {
 pub(super) fn of_statement(hazards: &mut Hazards, seen: &Seen<'_>) {
     let Seen { text, class, place, .. } = seen;
     if let Some(account) = class.definer.clone() {
-        hazards.note(Code::Definer, *place, &text[account]);
+        let account = &text[account];
+        let is_current = account.len() >= 8 && account[..8].eq_ignore_ascii_case(b"CURRENT_");
+        if !is_current {
+            hazards.note(Code::Definer, *place, account);
+        }
+    }
+    if class.kind == Kind::Other && is_client_command(text) {
+        hazards.note(Code::ClientCommand, *place, text);
     }
     if class.touches_files || names_files(seen) {
         hazards.note(Code::FileAccess, *place, text);
@@ -63,6 +70,18 @@ fn by_kind(hazards: &mut Hazards, seen: &Seen<'_>) {
         }
         _ => {}
     }
+}
+
+/// A client command that the followed client sends to the server, which refuses it. (MySQL's knows
+/// none in files, see [`Client::knows_commands`].)
+fn is_client_command(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 8] =
+        [b"source", b"system", b"tee", b"pager", b"edit", b"connect", b"\\!", b"\\."];
+    let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+    let word = &text[..end];
+    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
+        || word.starts_with(b"\\!")
+        || word.starts_with(b"\\.")
 }
 
 /// The first two words.
