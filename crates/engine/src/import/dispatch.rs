@@ -74,6 +74,9 @@ pub async fn run(parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<Repor
         report,
     };
     let outcome = dispatcher.all(steps).await;
+    if outcome.is_err() {
+        dispatcher.abandon_lanes().await;
+    }
     dispatcher.count_applied();
     let Dispatcher { parts, lanes, report, .. } = dispatcher;
     if let Some(lanes) = lanes {
@@ -287,6 +290,15 @@ impl Dispatcher {
             }
             Collected::Setback(setback) => self.set_back(setback).await,
             Collected::Nothing => Ok(()),
+        }
+    }
+
+    /// After an error elsewhere: what is on its way is rolled back, so that nothing follows the
+    /// failure.
+    async fn abandon_lanes(&mut self) {
+        let Some(lanes) = self.lanes.as_mut() else { return };
+        for work in lanes.abandon().await {
+            self.committed(&work);
         }
     }
 

@@ -144,10 +144,7 @@ impl Lanes {
                 Some(report) => Ok(self.settle(report)),
                 None => Err(Error::new(ErrorKind::Internal, Side::Internal, "all lanes ended")),
             },
-            () = stop.asked() => {
-                self.interrupt().await;
-                Err(interrupted())
-            }
+            () = stop.asked() => Err(interrupted()),
             () = tokio::time::sleep(STALL_CHECK) => {
                 self.check_stall().await;
                 Ok(Collected::Nothing)
@@ -221,19 +218,22 @@ impl Lanes {
         }
     }
 
-    /// Stops what runs and rolls it back.
-    async fn interrupt(&mut self) {
+    /// Stops what runs and rolls it back; gives the batches that committed nevertheless.
+    pub async fn abandon(&mut self) -> Vec<Work> {
         self.order.abort_from(0);
         for flight in self.in_flight.values().filter(|flight| flight.ended.is_none()) {
             // A lane that cannot be reached is rolled back by the server when we are gone.
             let _ = self.lanes[flight.lane].kill.kill_query().await;
         }
+        let mut committed = Vec::new();
         while self.in_flight.values().any(|flight| flight.ended.is_none()) {
-            match self.reports.recv().await {
-                Some(report) => drop(self.settle(report)),
-                None => return,
+            match self.reports.recv().await.map(|report| self.settle(report)) {
+                Some(Collected::Committed(work)) => committed.push(work),
+                Some(Collected::Setback(_) | Collected::Nothing) => {}
+                None => break,
             }
         }
+        committed
     }
 
     /// Ends all lanes.
