@@ -49,6 +49,8 @@ pub const LANES_MAX: usize = 64;
 pub struct Options {
     /// Connections that execute batches side by side; 0 keeps everything in order on one.
     pub lanes: usize,
+    /// Bytes of statements in one batch, see [`batch::BATCH_BYTES`].
+    pub batch_bytes: usize,
     /// What the file may do.
     pub guard: Guard,
     /// As the stock clients' `--binary-mode`.
@@ -96,7 +98,7 @@ pub async fn run(
     };
     let (facts, conn) = opened.map_err(|error| before_the_file(error, &name))?;
     let target = target_of(&facts);
-    let budget = budget(options.lanes);
+    let budget = budget(options);
     let whole_max = WHOLE_MAX.min(conn.statement_bytes_max() as usize);
     let feed_options = FeedOptions {
         name: name.clone(),
@@ -104,7 +106,7 @@ pub async fn run(
         target,
         guard: options.guard.clone(),
         whole_max,
-        batches: options.lanes > 0,
+        batch_bytes: if options.lanes > 0 { options.batch_bytes.max(1) } else { 0 },
     };
     let parts = dispatch::Parts {
         file: name.clone(),
@@ -144,9 +146,10 @@ pub async fn run(
 }
 
 /// Room for what is read ahead, what is queued and what the lanes hold.
-fn budget(lanes: usize) -> Budget {
+fn budget(options: &Options) -> Budget {
     const AHEAD: usize = 4;
-    Budget::new(((lanes + AHEAD) * batch::BATCH_BYTES) as u64)
+    let batches = (options.lanes + AHEAD) as u64;
+    Budget::new(batches * options.batch_bytes.max(1 << 20) as u64)
 }
 
 fn before_the_file(mut error: Error, file: &str) -> Failure {

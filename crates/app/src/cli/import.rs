@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::{Args as ClapArgs, ValueEnum};
 use dump::source::{Input, STDIN, Source};
 use engine::endpoint::Endpoint;
+use engine::import::batch::BATCH_BYTES;
 use engine::import::guard::{Definer, Guard, Policy};
 use engine::import::report::{Failure, Report};
 use engine::import::{self, LANES_MAX, Options, Surroundings};
@@ -34,6 +35,9 @@ pub struct Args {
     /// One connection, every statement by itself, exactly as the stock client does it
     #[arg(long, conflicts_with = "threads")]
     serial: bool,
+    /// Bytes of INSERT statements that one connection commits at once
+    #[arg(long, value_name = "BYTES", default_value_t = BATCH_BYTES as u32, hide = true)]
+    batch_bytes: u32,
     /// DEFINER clauses: keep, strip (the importing account becomes the definer), or USER@HOST
     #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
     definer: Definer,
@@ -143,7 +147,12 @@ fn resolve(args: Args) -> Result<Settings, String> {
     let guard = Guard { policy, allow_files: args.allow_file_access, definer: args.definer };
     Ok(Settings {
         endpoint,
-        options: Options { lanes, guard, binary_mode: args.binary_mode },
+        options: Options {
+            lanes,
+            batch_bytes: args.batch_bytes as usize,
+            guard,
+            binary_mode: args.binary_mode,
+        },
         report: args.report,
         json: args.json,
         progress: !args.no_progress,

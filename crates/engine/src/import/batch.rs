@@ -12,7 +12,8 @@ use dump::rules::Rules;
 use dump::statement::ObjectName;
 use dump::values::{Cells, Kind, Rows};
 
-/// Bytes of statements at which a batch is full. A single statement may be longer.
+/// Bytes of statements at which a batch is full, unless told otherwise. A single statement may be
+/// longer.
 pub const BATCH_BYTES: usize = 4 << 20;
 /// Statements at which a batch is full.
 pub const BATCH_STATEMENTS: usize = 20_000;
@@ -46,6 +47,7 @@ pub struct Batch {
     pub end_offset: u64,
     /// The rules that its statements were read by.
     pub rules: Rules,
+    bytes_max: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -67,8 +69,8 @@ pub struct Member<'a> {
 }
 
 impl Batch {
-    /// An empty batch for statements with this head.
-    pub fn new(head: &Head, rules: Rules) -> Batch {
+    /// An empty batch for statements with this head, full at `bytes_max`.
+    pub fn new(head: &Head, rules: Rules, bytes_max: usize) -> Batch {
         Batch {
             table: ObjectName { schema: head.schema.clone(), name: head.table.clone() },
             columns: head.columns.clone(),
@@ -79,6 +81,7 @@ impl Batch {
             full: false,
             end_offset: 0,
             rules,
+            bytes_max,
         }
     }
 
@@ -93,7 +96,7 @@ impl Batch {
 
     /// Whether `bytes` more would be too many.
     pub fn is_full(&self, bytes: usize) -> bool {
-        let holds = self.text.len() + bytes > BATCH_BYTES;
+        let holds = self.text.len() + bytes > self.bytes_max;
         self.statements.len() >= BATCH_STATEMENTS || (holds && !self.statements.is_empty())
     }
 

@@ -105,8 +105,8 @@ pub struct FeedOptions {
     pub guard: Guard,
     /// The longest INSERT that is sent whole, in bytes.
     pub whole_max: usize,
-    /// Batches are formed; otherwise every statement is a step.
-    pub batches: bool,
+    /// Bytes at which a batch is full; 0 makes every statement a step of its own.
+    pub batch_bytes: usize,
 }
 
 /// The receiver is gone: nobody wants more.
@@ -177,7 +177,7 @@ impl Feed {
         let end_offset = statement.place.offset + statement.raw.len() as u64;
         self.progress.read_bytes.store(end_offset, Ordering::Relaxed);
         let text = statement.text();
-        if self.options.batches
+        if self.options.batch_bytes > 0
             && let Some(()) = self.collect(statement, &text, end_offset)?
         {
             return Ok(Some(statement.rules));
@@ -270,7 +270,8 @@ impl Feed {
             self.flush(full)?;
         }
         let rules = statement.rules;
-        let batch = self.batch.get_or_insert_with(|| Batch::new(head, rules));
+        let bytes_max = self.options.batch_bytes;
+        let batch = self.batch.get_or_insert_with(|| Batch::new(head, rules, bytes_max));
         batch.push(Cow::Borrowed(text), statement.place, end_offset, rows);
         Ok(Some(()))
     }
