@@ -527,6 +527,9 @@ impl Hazards {
     /// All of them, the gravest first, then in file order.
     pub fn into_list(self) -> Vec<Hazard> {
         let mut list: Vec<Hazard> = self.found.into_values().collect();
+        for hazard in &mut list {
+            hazard.lines.sort_unstable();
+        }
         list.sort_by_key(|hazard| (hazard.severity, hazard.offset));
         list
     }

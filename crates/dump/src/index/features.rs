@@ -419,8 +419,6 @@ pub(super) struct TableFacts {
     pub(super) has_binary: bool,
     /// It names a folder or a tablespace.
     pub(super) storage: Option<&'static str>,
-    /// MySQL's generated invisible primary key, `my_row_id`.
-    pub(super) has_hidden_key: bool,
 }
 
 /// Reads the facts of a `CREATE TABLE`.
@@ -436,10 +434,6 @@ pub(super) fn table_facts(text: &[u8], rules: Rules, target: Target) -> TableFac
         }
         if item.depth == 1 && item.index == 2 && !item.is_key {
             facts.has_binary |= is_binary_type(&spanned.token);
-        }
-        if item.depth == 1 && item.index == 1 {
-            facts.has_hidden_key |=
-                spanned.token.name().is_some_and(|name| name.eq_ignore_ascii_case(b"my_row_id"));
         }
         if (here.is("DATA") || here.is("INDEX")) && here.next_is("DIRECTORY") {
             facts.storage = Some("DATA DIRECTORY");

@@ -377,12 +377,12 @@ fn number_after(line: &str, prefix: &str) -> Option<String> {
     first_number(rest)
 }
 
-/// The first word that begins with a digit (or `v` and a digit), without a comma after it.
+/// The first word that begins with a digit (or `v` and a digit), without what follows a comma or bracket.
 fn first_number(text: &str) -> Option<String> {
     let is_number =
         |word: &&str| word.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
-    let word = text.split_whitespace().find(is_number)?;
-    Some(word.trim_start_matches('v').trim_end_matches([',', ';', ')']).to_owned())
+    let word = text.split_whitespace().find(is_number)?.trim_start_matches('v');
+    word.split([',', ';', '(', ')']).next().map(str::to_owned)
 }
 
 /// What the end of a file says.

@@ -199,6 +199,9 @@ impl Scan {
 
     fn table_of(&mut self, head: &Head, place: Place, tail: bool) -> &mut catalog::Entry {
         let table = self.catalog.table(head.schema.as_deref(), &head.table, place);
+        if table.in_system_schema() && table.statements == 0 {
+            self.hazards.note(Code::SystemSchema, place, &head.table);
+        }
         if head.replace || head.ignore || head.modified || tail {
             let is_new = !std::mem::replace(&mut table.order_noted, true);
             let example = if is_new { described(head, tail) } else { Vec::new() };

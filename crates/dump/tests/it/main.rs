@@ -4,4 +4,5 @@
 
 mod archive;
 mod encoding;
+mod index;
 mod source;

@@ -61,6 +61,11 @@ impl Entry {
         }
     }
 
+    /// Its schema belongs to the server.
+    pub(super) fn in_system_schema(&self) -> bool {
+        self.key.0.as_deref().is_some_and(super::findings::is_system_schema)
+    }
+
     /// Counts rows of an INSERT.
     pub(super) fn add(&mut self, head: &Head, rows: u64, bytes: u64) {
         self.rows += rows;

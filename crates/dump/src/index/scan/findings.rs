@@ -9,7 +9,7 @@ use crate::hazard::{Code, Hazards, Severity};
 use crate::reader::Place;
 use crate::rules::{Client, Rules};
 use crate::statement::{Action, Class, Kind, Scope};
-use crate::token::{Target, Tokens};
+use crate::token::{Target, Token, Tokens};
 
 /// A statement and how it was seen.
 pub(super) struct Seen<'a> {
@@ -39,7 +39,7 @@ pub(super) fn of_statement(hazards: &mut Hazards, seen: &Seen<'_>) {
         hazards.note(Code::FileAccess, *place, text);
     }
     let schema = class.object.as_ref().and_then(|object| object.schema.as_deref());
-    if is_in_system_schema(class, schema.or(seen.schema)) {
+    if is_in_system_schema(class, schema.or(seen.schema)) || changes_system_schema(seen) {
         hazards.note(Code::SystemSchema, *place, text);
     }
     by_kind(hazards, seen);
@@ -100,9 +100,30 @@ fn names_files(seen: &Seen<'_>) -> bool {
 }
 
 fn is_in_system_schema(class: &Class, schema: Option<&[u8]>) -> bool {
-    const SYSTEM: [&[u8]; 4] = [b"mysql", b"sys", b"performance_schema", b"information_schema"];
     let writes = is_definition(class.kind) || matches!(class.kind, Kind::Insert | Kind::Change);
-    writes && schema.is_some_and(|name| SYSTEM.iter().any(|s| name.eq_ignore_ascii_case(s)))
+    writes && schema.is_some_and(is_system_schema)
+}
+
+/// Whether a schema belongs to the server.
+pub(super) fn is_system_schema(name: &[u8]) -> bool {
+    const SYSTEM: [&[u8]; 4] = [b"mysql", b"sys", b"performance_schema", b"information_schema"];
+    SYSTEM.iter().any(|schema| name.eq_ignore_ascii_case(schema))
+}
+
+/// `UPDATE mysql.user …`, `DELETE FROM mysql.db …`
+fn changes_system_schema(seen: &Seen<'_>) -> bool {
+    /// The name stands among the first words.
+    const TOKENS_MAX: usize = 8;
+    if seen.class.kind != Kind::Change {
+        return false;
+    }
+    let tokens: Vec<Token<'_>> = Tokens::new(seen.text, seen.rules, seen.target)
+        .take(TOKENS_MAX)
+        .map(|spanned| spanned.token)
+        .collect();
+    tokens.windows(2).any(|pair| {
+        pair[1] == Token::Symbol(b'.') && pair[0].name().is_some_and(|name| is_system_schema(&name))
+    })
 }
 
 fn is_definition(kind: Kind) -> bool {
