@@ -134,12 +134,6 @@ impl Dispatcher {
     async fn single(&mut self, single: Single) -> Result<(), Ended> {
         let class = &single.class;
         self.parts.progress.set_activity(activity(class.kind, &single.text));
-        if !matches!(
-            class.kind,
-            Kind::Set | Kind::Use | Kind::Insert | Kind::LockTables | Kind::UnlockTables
-        ) {
-            self.tables.clear();
-        }
         let used = class.object.clone().filter(|_| class.kind == Kind::Use);
         self.parts.main.single(single).await?;
         if let Some(used) = used {
@@ -187,6 +181,10 @@ impl Dispatcher {
         if let Some(reason) = self.parts.main.barred(&batch.table) {
             return Ok(Err(Some(reason)));
         }
+        if !busy {
+            // The AUTO_INCREMENT counter is one of the facts, and it moves with every statement.
+            self.tables.clear();
+        }
         let session = self.parts.main.session().await?;
         let Some(facts) = self.facts(batch, &session).await? else {
             return Ok(Err(Some("it was not found in the catalogue")));
@@ -204,7 +202,7 @@ impl Dispatcher {
         Ok(Ok((session, next_auto_increment)))
     }
 
-    /// The table's facts, read once until something may have changed them.
+    /// The table's facts, read once as long as the lanes are busy: nothing else runs then.
     async fn facts(
         &mut self,
         batch: &Batch,

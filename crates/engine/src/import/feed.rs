@@ -120,7 +120,7 @@ pub fn run(
     progress: Arc<Progress>,
     steps: mpsc::Sender<Step>,
 ) {
-    let window = Limits::DEFAULT.window.min(options.whole_max.max(1 << 16));
+    let window = Limits::DEFAULT.window.min(options.whole_max.max(1 << 10));
     let limits = Limits { window, whole_max: options.whole_max, ..Limits::DEFAULT };
     let reader = Reader::new(source, options.rules, limits);
     let mut feed = Feed { options, budget, progress, steps, batch: None };
