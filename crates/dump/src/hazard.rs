@@ -181,7 +181,7 @@ const ENTRIES: [Entry; 40] = [
         "damaged",
         Error,
         "the file cannot be read to its end",
-        "an import would stop there; get the file again",
+        "an import would stop there; what was found up to there is listed",
     ),
     entry(
         Code::NulByte,
