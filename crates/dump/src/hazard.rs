@@ -232,43 +232,44 @@ const ENTRIES: [Entry; 40] = [
         "global_setting",
         Warning,
         "statements that change global settings of the server",
-        "refused unless --policy skip or --policy allow is given",
+        "executed as the stock client does; --policy skip leaves them out, deny stops there",
     ),
     entry(
         Code::Gtid,
         "gtid",
         Warning,
         "statements that set the server's GTID state",
-        "refused unless --policy skip or --policy allow is given; skip them unless you set up a \
-         replica",
+        "executed as the stock client does; --policy skip leaves them out, which is right unless \
+         you set up a replica",
     ),
     entry(
         Code::SqlLogBin,
         "sql_log_bin",
         Warning,
         "statements that turn off binary logging",
-        "refused unless --policy skip or --policy allow is given; replicas would miss the rows",
+        "executed as the stock client does: replicas will miss the rows; --policy skip leaves them \
+         out",
     ),
     entry(
         Code::AccountStatement,
         "account_statement",
         Warning,
         "statements on accounts and privileges",
-        "refused unless --policy skip or --policy allow is given",
+        "executed as the stock client does; --policy skip leaves them out, deny stops there",
     ),
     entry(
         Code::ReplicationStatement,
         "replication_statement",
         Warning,
         "statements that change replication",
-        "refused unless --policy skip or --policy allow is given",
+        "executed as the stock client does; --policy skip leaves them out, deny stops there",
     ),
     entry(
         Code::AdministrationStatement,
         "administration_statement",
         Warning,
         "statements that administrate the server",
-        "refused unless --policy skip or --policy allow is given",
+        "executed as the stock client does; --policy skip leaves them out, deny stops there",
     ),
     entry(
         Code::SystemSchema,

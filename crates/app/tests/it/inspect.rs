@@ -60,7 +60,7 @@ fn the_page_for_people() {
       warning  statements that change replication [replication_statement]
                line 22
                found: CHANGE MASTER
-               → refused unless --policy skip or --policy allow is given
+               → executed as the stock client does; --policy skip leaves them out, deny stops there
 
       warning  sql_mode values that MySQL 8.0 and later refuse [removed_sql_mode]
                line 58
