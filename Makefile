@@ -25,7 +25,7 @@ lint: setup ## Check format and lints
 test: setup mysql lint build ## Run every test against real servers
 	@scripts/cargo nextest run --workspace --locked
 
-demo: setup mysql ## Show an import, side by side with the stock client
+demo: setup ## Show an import, side by side with the stock client
 	@scripts/demo
 
 corpus: setup mysql ## Compare with the stock clients on real dumps
