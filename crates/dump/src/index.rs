@@ -6,6 +6,7 @@
 //! reader. It asks no server: what only a server can tell (what a computed `sql_mode` is, whether a
 //! definer exists) is left to the precheck of an import.
 
+mod demands;
 mod ending;
 mod features;
 mod origin;
@@ -22,6 +23,10 @@ use crate::hazard::Hazard;
 use crate::reader::{Limits, Reader};
 use crate::rules::{Client, Rules};
 
+pub use demands::{
+    Account, Act, Defined, Definition, Demands, GTID_BYTES_MAX, Loading, Longest, NAMES_MAX, Named,
+    Need,
+};
 pub use origin::{Origin, Tool};
 pub use text::{CELLS_MAX, Text};
 
@@ -144,6 +149,9 @@ pub struct Table {
     pub statements: u64,
     /// Whether they name their columns; `None` without INSERTs.
     pub column_lists: Option<ColumnLists>,
+    /// How its rows come; for the plan of an import.
+    #[serde(skip)]
+    pub loading: Loading,
 }
 
 /// A view, routine, trigger, event, sequence or account.
@@ -219,6 +227,9 @@ pub struct DumpIndex {
     pub hazards: Vec<Hazard>,
     /// Where reading had to stop.
     pub damage: Option<Damage>,
+    /// What it asks of its target; for the precheck of an import.
+    #[serde(skip)]
+    pub demands: Demands,
 }
 
 /// Reads a dump: `source` gives decompressed and decoded text.

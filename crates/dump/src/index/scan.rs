@@ -7,19 +7,20 @@
 mod catalog;
 mod findings;
 
+use super::demands::{self, Collector};
 use super::ending::{self, End, Last};
 use super::features;
 use super::origin::{Origin, Tool};
 use super::session::{self, Assigned, Effect, Session, Value};
 use super::text::{Sample, Text, Writing};
-use super::{CELLS_MAX, Complete, Damage, DumpIndex};
+use super::{CELLS_MAX, Complete, Damage, DumpIndex, Loading};
 use crate::command::{self, Command};
 use crate::hazard::{Code, Hazards, Severity};
 use crate::insert::Head;
 use crate::lexer::{Fault, Open};
 use crate::reader::{Item, Part, Place, ReadError, Statement};
 use crate::rules::{Client, Rules};
-use crate::statement::{self, Class, Kind, Scope};
+use crate::statement::{self, Action, Class, Kind, Scope};
 use crate::token::{Target, Token, Tokens};
 use catalog::Catalog;
 
@@ -44,6 +45,7 @@ pub(super) struct Scan {
     target: Target,
     session: Session,
     catalog: Catalog,
+    demands: Collector,
     hazards: Hazards,
     text: Text,
     cells_left: u64,
@@ -63,6 +65,7 @@ impl Scan {
             target: features::newest(rules.client),
             session: Session::default(),
             catalog: Catalog::default(),
+            demands: Collector::default(),
             hazards: Hazards::default(),
             text: Text::default(),
             cells_left: CELLS_MAX,
@@ -106,8 +109,11 @@ impl Scan {
     }
 
     fn rows(&mut self, head: &Head, statement: &Statement<'_>) {
+        let bytes = statement.raw.len() as u64;
+        let loading = self.demanded(head, statement.rows, bytes, statement.place);
         let table = self.table_of(head, statement.place, statement.tail);
-        table.add(head, statement.rows, statement.raw.len() as u64);
+        table.add(head, statement.rows, bytes);
+        table.loading.add(&loading);
         table.statements += 1;
         let has_binary = table.has_binary;
         if statement.unterminated && !statement.tail {
@@ -131,7 +137,9 @@ impl Scan {
             self.last = Last { unterminated: false, open: None, inside: false, ..self.last };
             self.hazards.note(Code::LargeStatement, part.statement, &part.head.table);
         }
+        let loading = self.demanded(part.head, part.rows, part.raw.len() as u64, part.statement);
         let table = self.table_of(part.head, part.statement, false);
+        table.loading.add(&loading);
         let head_bytes = if part.first { part.head_text.len() as u64 } else { 0 };
         table.add(part.head, part.rows, head_bytes + part.raw.len() as u64);
         table.statements += u64::from(part.first);
@@ -150,6 +158,14 @@ impl Scan {
         if statement.unterminated {
             self.last.inside = is_inside(&text, self.rules, self.target);
         }
+        self.demands.statement(&demands::Seen {
+            text: &text,
+            class: &class,
+            rules: self.rules,
+            target: self.target,
+            place,
+            schema: self.catalog.current(),
+        });
         match class.kind {
             Kind::Use => {
                 if let Some(object) = &class.object {
@@ -158,7 +174,7 @@ impl Scan {
             }
             Kind::Set => self.set(&text, place),
             Kind::Insert => self.insert_otherwise(&text, &class, place),
-            _ => self.catalog.define(&text, &class, self.rules, self.target, place),
+            _ => self.define(&text, &class, place),
         }
         findings::of_statement(
             &mut self.hazards,
@@ -197,12 +213,34 @@ impl Scan {
         seen_by_other
     }
 
+    /// A definition, or any statement of another kind.
+    fn define(&mut self, text: &[u8], class: &Class, place: Place) {
+        self.catalog.define(text, class, self.rules, self.target, place);
+        if class.kind == Kind::Table && class.action == Action::Create {
+            let substitution = self.demands.no_engine_substitution();
+            self.catalog.set_traits(text, class, self.rules, self.target, substitution);
+        }
+    }
+
+    /// Tells the collector of rows.
+    fn demanded(&mut self, head: &Head, rows: u64, bytes: u64, place: Place) -> Loading {
+        self.demands.rows(&demands::Rows {
+            schema: head.schema.as_deref().or(self.catalog.current()),
+            table: &head.table,
+            replace: head.replace,
+            rows,
+            bytes,
+            place,
+        })
+    }
+
     fn table_of(&mut self, head: &Head, place: Place, tail: bool) -> &mut catalog::Entry {
         let table = self.catalog.table(head.schema.as_deref(), &head.table, place);
         if table.in_system_schema() && table.statements == 0 {
             self.hazards.note(Code::SystemSchema, place, &head.table);
         }
         if head.replace || head.ignore || head.modified || tail {
+            table.loading.ordered = true;
             let is_new = !std::mem::replace(&mut table.order_noted, true);
             let example = if is_new { described(head, tail) } else { Vec::new() };
             self.hazards.note(Code::OrderedInsert, place, &example);
@@ -221,6 +259,7 @@ impl Scan {
         let table = self.catalog.table(object.schema.as_deref(), &object.name, place);
         table.statements += 1;
         table.bytes += text.len() as u64;
+        table.loading.ordered = true;
         let mut words = Tokens::new(text, self.rules, self.target);
         let form = words.find_map(|spanned| {
             ["SET", "SELECT", "VALUES", "VALUE", "TABLE", "WITH"]
@@ -243,6 +282,7 @@ impl Scan {
                 self.announce(name, place);
             }
             self.catalog.setting(&assigned, place);
+            self.demands.assigned(&assigned, place);
             findings::of_setting(&mut self.hazards, &assigned, place);
         }
     }
@@ -377,6 +417,7 @@ impl Scan {
             settings: Vec::new(),
             hazards: Vec::new(),
             damage,
+            demands: self.demands.finish(),
         };
         self.catalog.fill(index, self.hazards)
     }

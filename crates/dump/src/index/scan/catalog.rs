@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::super::demands::{Loading, table_traits};
 use super::super::features;
 use super::super::session::{Assigned, Value};
 use super::super::{
@@ -38,6 +39,9 @@ pub(super) struct Entry {
     pub(super) has_trigger: bool,
     pub(super) trigger_noted: bool,
     pub(super) order_noted: bool,
+    pub(super) loading: Loading,
+    /// The AUTO_INCREMENT column in its definition.
+    auto_increment: Option<Vec<u8>>,
 }
 
 impl Entry {
@@ -58,6 +62,8 @@ impl Entry {
             has_trigger: false,
             trigger_noted: false,
             order_noted: false,
+            loading: Loading::default(),
+            auto_increment: None,
         }
     }
 
@@ -70,6 +76,11 @@ impl Entry {
     pub(super) fn add(&mut self, head: &Head, rows: u64, bytes: u64) {
         self.rows += rows;
         self.bytes += bytes;
+        self.loading.after_trigger |= self.has_trigger;
+        if let (Some(column), Some(named)) = (&self.auto_increment, &head.columns) {
+            self.loading.numbered_by_server |=
+                !named.iter().any(|name| name.eq_ignore_ascii_case(column));
+        }
         match head.columns {
             Some(_) => self.lists.0 = true,
             None => self.lists.1 = true,
@@ -95,6 +106,7 @@ impl Entry {
             bytes: self.bytes,
             statements: self.statements,
             column_lists,
+            loading: self.loading,
         }
     }
 }
@@ -291,6 +303,27 @@ impl Catalog {
         entry.engine = facts.engine;
         entry.has_binary |= facts.has_binary;
         entry.storage = facts.storage;
+    }
+
+    /// Keeps what a definition says about how rows come.
+    pub(super) fn set_traits(
+        &mut self,
+        text: &[u8],
+        class: &Class,
+        rules: Rules,
+        target: Target,
+        no_engine_substitution: Option<bool>,
+    ) {
+        let Some(key) = class.object.as_ref().map(|object| self.key(object)) else { return };
+        let entry = self.places.get(&key).and_then(|&at| self.tables.get_mut(at)?.as_mut());
+        let Some(entry) = entry else { return };
+        let traits = table_traits(text, rules, target);
+        entry.auto_increment = traits.auto_increment;
+        entry.loading.foreign_keys = traits.loading.foreign_keys;
+        entry.loading.primary_key = traits.loading.primary_key;
+        entry.loading.versioned = traits.loading.versioned;
+        entry.loading.computed_default = traits.loading.computed_default;
+        entry.loading.no_engine_substitution = no_engine_substitution;
     }
 
     /// mysqldump defines a table in a view's place first, and drops it later.
