@@ -5,3 +5,4 @@ mod inspect;
 mod lexer_oracle;
 mod prefix;
 mod sameness;
+mod tidy;
