@@ -61,13 +61,23 @@ pub(super) fn fixture(path: &str, readers: &[&str]) -> Option<String> {
     let stem = name.split('.').next().unwrap_or(name);
     let by_name =
         |text: &str| text.contains(&format!("{name}\"")) || text.contains(&format!("\"{stem}\""));
-    let folders: Vec<&str> = path.match_indices('/').map(|(at, _)| &path[..at]).collect();
-    let by_folder = |text: &str| {
-        let listed = |folder: &&str| text.contains(&format!("{folder}\""));
-        text.contains("read_dir") && folders.iter().filter(|f| f.contains('/')).any(listed)
-    };
-    let is_read = readers.iter().any(|text| by_name(text) || by_folder(text));
+    let is_read = readers.iter().any(|text| by_name(text) || lists_folder(path, text));
     (!is_read).then(|| format!("{path}: nothing reads it"))
+}
+
+/// A file lists a folder above `path` if it names that in one piece, or part by part.
+fn lists_folder(path: &str, text: &str) -> bool {
+    let Some(root) = FIXTURES.into_iter().find(|root| path.starts_with(root)) else { return false };
+    let names = |piece: &str| text.contains(&format!("{piece}\""));
+    let all = path.match_indices('/').map(|(at, _)| &path[..at]);
+    let folders: Vec<&str> = all.filter(|folder| folder.len() + 1 >= root.len()).collect();
+    let [top, below @ ..] = folders.as_slice() else { return false };
+    let in_one_piece = folders.iter().any(|folder| folder.contains('/') && names(folder));
+    let own_name = |folder: &&str| folder.rsplit('/').next().map(|name| format!("\"{name}"));
+    let by_parts = !below.is_empty()
+        && names(top)
+        && below.iter().filter_map(own_name).all(|name| names(&name));
+    text.contains("read_dir") && (in_one_piece || by_parts)
 }
 
 fn begins_function(line: &str) -> bool {
@@ -164,4 +174,8 @@ fn dead_fixtures_are_found() {
     assert_eq!(fixture("tests/cases/a.sql", &["", lister]), None);
     assert!(fixture("tests/cases/a.sql", &["join(\"tests/cases\")", "read_dir(x)"]).is_some());
     assert!(fixture("test_data/b.sql", &[lister]).is_some());
+    let by_parts = "check(\"ok\"); read_dir(root.join(\"test_data\").join(folder))";
+    assert_eq!(fixture("test_data/ok/c.sql", &[by_parts]), None);
+    assert!(fixture("test_data/old/c.sql", &[by_parts]).is_some());
+    assert!(fixture("test_data/c.sql", &[by_parts]).is_some());
 }
