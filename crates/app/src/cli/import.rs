@@ -21,6 +21,7 @@ use super::progress_bar;
 use super::{Exit, complain, print, say};
 
 mod outcome;
+mod dry_run;
 
 /// Arguments of `dbferry import`.
 #[derive(Debug, ClapArgs)]
@@ -57,6 +58,10 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// Draw no progress
+    /// Read the file, ask the server, and say what would be done and what would go wrong; change
+    /// nothing. Exits with 1 if the import would fail
+    #[arg(long)]
+    dry_run: bool,
     #[arg(long)]
     no_progress: bool,
 }
@@ -82,15 +87,20 @@ struct Settings {
 
 /// Runs the command.
 pub fn run(args: Args) -> Exit {
-    let file = args.file.clone();
+    let (file, dry_run) = (args.file.clone(), args.dry_run);
     let settings = match resolve(args) {
         Ok(settings) => settings,
         Err(text) => return usage(&text),
     };
-    let input = match open(&file) {
-        Ok(input) => input,
-        Err(exit) => return exit,
-    };
+    if dry_run {
+        return match open(&file) {
+            Ok(input) => dry_run::run(input, &settings),
+            Err(error) => {
+                complain(&error.to_string());
+                Exit::of(error.exit_code())
+            }
+        };
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return usage(&format!("start the runtime: {error}")),

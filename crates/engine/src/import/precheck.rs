@@ -141,13 +141,15 @@ pub fn findings(
     found.extend(objects::findings(&look));
     found.extend(names::findings(&look));
     found.extend(privileges::findings(&look));
-    let mut found = capped(found);
+    let (mut found, rest) = capped(found);
     found.sort_by_key(|finding| (finding.severity, finding.line.unwrap_or(0)));
+    found.extend(rest);
+    found.sort_by_key(|finding| finding.severity);
     found
 }
 
-/// Keeps the first of each code.
-fn capped(found: Vec<Finding>) -> Vec<Finding> {
+/// Keeps the first of each code; what is left out is counted.
+fn capped(found: Vec<Finding>) -> (Vec<Finding>, Vec<Finding>) {
     let mut kept: Vec<Finding> = Vec::new();
     let mut more: Vec<(&'static str, Severity, u64)> = Vec::new();
     for finding in found {
@@ -165,10 +167,9 @@ fn capped(found: Vec<Finding>) -> Vec<Finding> {
     }
     let rest = more.into_iter().map(|(code, severity, count)| {
         let text = format!("and {count} more of these");
-        Finding { line: Some(u64::MAX), ..Finding::new(severity, code, text) }
+        Finding::new(severity, code, text)
     });
-    kept.extend(rest);
-    kept
+    (kept, rest.collect())
 }
 
 fn server_name(flavor: Flavor) -> &'static str {
