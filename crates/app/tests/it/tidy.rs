@@ -51,6 +51,7 @@ fn source_files_follow_the_style() {
         complaints.extend(source::opening(path, text));
         complaints.extend(source::functions(path, text));
         complaints.extend(source::modules(path, text));
+        complaints.extend(source::driver(path, text));
     }
     none(&complaints);
 }

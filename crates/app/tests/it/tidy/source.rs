@@ -7,6 +7,8 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 9] =
     ["common", "helper", "helpers", "manager", "misc", "shared", "types", "util", "utils"];
+/// The database driver, and the only source file that may name it.
+const DRIVER: (&str, &str) = ("mysql_async", "crates/engine/src/mysql/conn.rs");
 /// Folders of fixtures, from the crate's own.
 const FIXTURES: [&str; 2] = ["test_data/", "tests/cases/"];
 
@@ -47,6 +49,13 @@ pub(super) fn modules(path: &str, text: &str) -> Vec<String> {
     names.retain(|name| EMPTY_NAMES.contains(name));
     names.dedup();
     names.into_iter().map(|name| format!("{path}: a module named {name}")).collect()
+}
+
+/// The driver outside the file that hides it.
+pub(super) fn driver(path: &str, text: &str) -> Option<String> {
+    let (name, home) = DRIVER;
+    let strays = path.contains("/src/") && path != home && text.contains(name);
+    strays.then(|| format!("{path}: names {name}, which is for {home} only"))
 }
 
 /// Whether a path inside a crate is something that tests or code read.
@@ -152,6 +161,13 @@ fn declarations_and_one_liners_are_short() {
     check_functions(&format!("    fn f();{many}}}\n"), 0);
     check_functions(&format!("    fn f(\n        a: u8,\n    );{many}}}\n"), 0);
     check_functions(&format!("    fn f() {{}}{many}    }}\n"), 0);
+}
+
+#[test]
+fn only_one_file_names_the_driver() {
+    let (name, home) = DRIVER;
+    assert_eq!(driver(home, name), None);
+    assert!(driver("crates/engine/src/import.rs", name).is_some());
 }
 
 #[test]
