@@ -42,8 +42,9 @@ pub mod report;
 pub mod session;
 pub mod table;
 
-/// The longest INSERT that is sent whole, in bytes; longer ones go in pieces of one transaction.
-pub const WHOLE_MAX: usize = 8 << 20;
+/// The longest INSERT that is sent whole unless told, in bytes; longer ones go in pieces of one
+/// transaction. The stock clients send no longer ones unless told.
+pub const WHOLE_MAX: usize = 16 << 20;
 /// The most lanes that may be asked for.
 pub const LANES_MAX: usize = 64;
 
@@ -54,6 +55,8 @@ pub struct Options {
     pub lanes: usize,
     /// Bytes of statements in one batch, see [`batch::BATCH_BYTES`].
     pub batch_bytes: usize,
+    /// Bytes of an INSERT above which it goes in pieces, see [`WHOLE_MAX`].
+    pub whole_bytes: usize,
     /// What the file may do.
     pub guard: Guard,
     /// As the stock clients' `--binary-mode`.
@@ -102,7 +105,7 @@ pub async fn run(
     let (facts, conn) = opened.map_err(|error| before_the_file(error, &name))?;
     let target = target_of(&facts);
     let budget = budget(options);
-    let whole_max = WHOLE_MAX.min(conn.statement_bytes_max() as usize);
+    let whole_max = options.whole_bytes.min(conn.statement_bytes_max() as usize);
     let feed_options = FeedOptions {
         name: name.clone(),
         rules: Rules { binary_mode: options.binary_mode, ..Rules::new(target.server) },
@@ -157,5 +160,5 @@ fn budget(options: &Options) -> Budget {
 
 fn before_the_file(mut error: Error, file: &str) -> Failure {
     error.object.file = Some(file.to_owned());
-    Failure { error, excerpt: None, place: None, report: Box::default() }
+    Failure::before(error)
 }

@@ -101,6 +101,8 @@ impl Server {
         }
         let port = port::reserve()?;
         datadir::create(flavor, &dir.join("data"))?;
+        let temporary = dir.join("tmp");
+        fs::create_dir(&temporary).map_err(Error::path("create", &temporary))?;
         let certificates = options.tls.then(|| tls::create(dir)).transpose()?;
         let argv = argv(flavor, options, dir, port.number, certificates.as_ref())?;
         let mut server = Self {
@@ -307,6 +309,8 @@ fn argv(
     argv.push(format!("--datadir={}", text(&dir.join("data"))));
     argv.push(format!("--socket={}", text(&dir.join("sock"))));
     argv.push(format!("--pid-file={}", text(&dir.join("pid"))));
+    // A server removes whatever temporary tables it finds in its own folder.
+    argv.push(format!("--tmpdir={}", text(&dir.join("tmp"))));
     argv.push(format!("--port={port}"));
     argv.push(format!("--innodb-buffer-pool-size={}M", options.buffer_pool_mib));
     let fixed = ["--bind-address=127.0.0.1", "--skip-name-resolve", "--event-scheduler=OFF"];

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use clap::{Args as ClapArgs, ValueEnum};
 use dump::source::{Input, STDIN, Source};
 use engine::endpoint::Endpoint;
+use engine::error::{Error, ErrorKind, Side};
 use engine::import::batch::BATCH_BYTES;
 use engine::import::guard::{Definer, Guard, Policy};
 use engine::import::report::{Failure, Report};
-use engine::import::{self, LANES_MAX, Options, Surroundings};
+use engine::import::{self, LANES_MAX, Options, Surroundings, WHOLE_MAX};
 use engine::run::progress::Progress;
 use engine::run::stop::Stop;
 
@@ -20,8 +21,8 @@ use super::connection::{self, Target};
 use super::progress_bar;
 use super::{Exit, complain, print, say};
 
-mod outcome;
 mod dry_run;
+mod outcome;
 
 /// Arguments of `dbferry import`.
 #[derive(Debug, ClapArgs)]
@@ -39,6 +40,9 @@ pub struct Args {
     /// Bytes of INSERT statements that one connection commits at once
     #[arg(long, value_name = "BYTES", default_value_t = BATCH_BYTES as u32, hide = true)]
     batch_bytes: u32,
+    /// Bytes above which an INSERT is sent in pieces
+    #[arg(long, value_name = "BYTES", default_value_t = WHOLE_MAX as u32, hide = true)]
+    whole_bytes: u32,
     /// DEFINER clauses: keep, strip (the importing account becomes the definer), or USER@HOST
     #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
     definer: Definer,
@@ -54,14 +58,14 @@ pub struct Args {
     /// Write the report (the JSON document of --json) to this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Print the outcome as one JSON document on stdout
-    #[arg(long)]
-    json: bool,
-    /// Draw no progress
     /// Read the file, ask the server, and say what would be done and what would go wrong; change
     /// nothing. Exits with 1 if the import would fail
     #[arg(long)]
     dry_run: bool,
+    /// Print the outcome as one JSON document on stdout
+    #[arg(long)]
+    json: bool,
+    /// Draw no progress
     #[arg(long)]
     no_progress: bool,
 }
@@ -105,8 +109,8 @@ pub fn run(args: Args) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return usage(&format!("start the runtime: {error}")),
     };
-    let (target, size) = (settings.endpoint.redacted(), input.size);
-    let outcome = runtime.block_on(import(input, &settings));
+    let target = settings.endpoint.redacted();
+    let (size, outcome) = runtime.block_on(import(&file, &settings));
     // A thread may still wait for a silent pipe; the process does not.
     runtime.shutdown_background();
     let exit = match &outcome {
@@ -160,6 +164,7 @@ fn resolve(args: Args) -> Result<Settings, String> {
         options: Options {
             lanes,
             batch_bytes: args.batch_bytes as usize,
+            whole_bytes: args.whole_bytes as usize,
             guard,
             binary_mode: args.binary_mode,
         },
@@ -170,24 +175,44 @@ fn resolve(args: Args) -> Result<Settings, String> {
 }
 
 /// Opens the dump; what is wrong with a path is a usage error, what is wrong inside is data.
-fn open(file: &str) -> Result<Input, Exit> {
+fn open(file: &str) -> Result<Input, Error> {
     if file.starts_with("http://") || file.starts_with("https://") || file.starts_with("s3://") {
-        return Err(usage(
-            "reading from a URL is not there yet; pipe it: curl -sf URL | dbferry import - …",
-        ));
+        let text =
+            "reading from a URL is not there yet; pipe it: curl -sf URL | dbferry import - …";
+        return Err(Error::new(ErrorKind::Usage, Side::Input, text));
     }
     let opened = if file == STDIN { Source::stdin() } else { Source::open(file) };
     opened.map_err(|error| {
-        complain(&error.to_string());
-        match error {
-            dump::source::Error::Archive { .. } => Exit::DataFailed,
-            _ => Exit::Usage,
-        }
+        let kind = match error {
+            dump::source::Error::Archive { .. } => ErrorKind::Input,
+            _ => ErrorKind::Usage,
+        };
+        Error::new(kind, Side::Input, error.to_string())
     })
 }
 
-async fn import(input: Input, settings: &Settings) -> Result<Report, Failure> {
+/// Opens the dump on a thread: even the first bytes of a pipe may be long in coming.
+async fn open_aside(file: &str, stop: &Stop) -> Result<Input, Error> {
+    let file = file.to_owned();
+    let opened = tokio::task::spawn_blocking(move || open(&file));
+    tokio::select! {
+        opened = opened => opened.unwrap_or_else(|error| {
+            let text = "open the file";
+            Err(Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error))
+        }),
+        () = stop.asked() => Err(import::lanes::interrupted()),
+    }
+}
+
+/// The file's size as it is stored, and how the import ended.
+async fn import(file: &str, settings: &Settings) -> (Option<u64>, Result<Report, Failure>) {
     let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
+    let signals = tokio::spawn(stop_on_signal(surroundings.stop.clone()));
+    let input = match open_aside(file, &surroundings.stop).await {
+        Ok(input) => input,
+        Err(error) => return (None, Err(Failure::before(error))),
+    };
+    let size = input.size;
     let drawing = settings.progress.then(|| {
         progress_bar::draw(progress_bar::Source {
             progress: Arc::clone(&surroundings.progress),
@@ -195,17 +220,15 @@ async fn import(input: Input, settings: &Settings) -> Result<Report, Failure> {
             size: input.size,
         })
     });
-    let stop = surroundings.stop.clone();
-    let signals = tokio::spawn(stop_on_signal(stop));
     let outcome = import::run(input, &settings.endpoint, &settings.options, &surroundings).await;
     signals.abort();
     if let Some(drawing) = drawing {
         drawing.end();
     }
-    outcome
+    (size, outcome)
 }
 
-/// Ctrl-C and SIGTERM ask the run to stop.
+/// Ctrl-C and SIGTERM ask the run to stop; the second time nobody is asked.
 async fn stop_on_signal(stop: Stop) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
@@ -213,9 +236,15 @@ async fn stop_on_signal(stop: Stop) {
     else {
         return;
     };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    for asked in [false, true] {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if asked {
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+        say("dbferry: stopping; once more to leave at once");
+        stop.ask();
     }
-    stop.ask();
 }

@@ -5,4 +5,5 @@ mod inspect;
 mod lexer_oracle;
 mod prefix;
 mod sameness;
+mod sameness_cases;
 mod tidy;

@@ -2,7 +2,7 @@
 //!
 //! The stock client is the oracle. Shared by the tests over our own cases and by `make corpus`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -99,13 +99,9 @@ pub(crate) fn dbferry() -> Command {
 pub(crate) const MODES: [&[&str]; 3] =
     [&["--serial"], &["--threads", "1"], &["--threads", "3", "--batch-bytes", "4000"]];
 
-/// Our own case files.
-pub(crate) fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
-    files.sort();
-    assert!(!files.is_empty(), "no case files");
-    files
-}
+/// More of them, for small files: a lane for every statement.
+pub(crate) const TINY_MODES: [&[&str]; 2] =
+    [&["--serial"], &["--threads", "3", "--batch-bytes", "1"]];
+
+/// With every INSERT of more than a kilobyte in pieces.
+pub(crate) const PIECES: &[&str] = &["--threads", "3", "--whole-bytes", "1000"];

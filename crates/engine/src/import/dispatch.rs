@@ -78,6 +78,7 @@ pub async fn run(parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<Repor
         dispatcher.abandon_lanes().await;
     }
     dispatcher.count_applied();
+    dispatcher.report.undone_statements = dispatcher.parts.main.open_statements();
     let Dispatcher { parts, lanes, report, .. } = dispatcher;
     if let Some(lanes) = lanes {
         lanes.close().await;
@@ -357,6 +358,10 @@ impl Dispatcher {
         if end.open.is_some() {
             let text = "the file ends inside a comment that is never closed";
             self.report.note(Note::new("open_end", end.place, text));
+        }
+        if self.parts.main.open_statements() > 0 {
+            let text = "the file ends inside a transaction that is never committed: it is undone";
+            self.report.note(Note::new("open_transaction", end.place, text));
         }
         self.report.applied(end.place.offset, 0, 0);
         self.parts.progress.applied(end.place.offset, 0, 0);

@@ -387,8 +387,9 @@ pub fn rules_from(rules: Rules, sql_mode: &str, character_set_client: &str) -> R
 fn read_error(error: ReadError) -> Error {
     let kind = match &error {
         ReadError::Io { .. } | ReadError::Fault { fault: Fault::Nul, .. } => ErrorKind::Input,
-        ReadError::Fault { .. } => ErrorKind::Statement,
-        ReadError::TooLong { .. } | ReadError::TailTooLate { .. } => ErrorKind::TooLarge,
+        ReadError::Fault { .. } | ReadError::TooLong { .. } | ReadError::TailTooLate { .. } => {
+            ErrorKind::Statement
+        }
     };
     Error::new(kind, Side::Input, error.to_string())
 }

@@ -98,7 +98,8 @@ pub enum Verdict<'a> {
 /// Judges a statement.
 pub fn judge<'a>(guard: &Guard, class: &Class, text: &'a [u8], place: Place) -> Verdict<'a> {
     if class.touches_files && !guard.allow_files {
-        let what = "the statement reads or writes files on the server (allowed by --allow-files)";
+        let what = "the statement reads or writes files on the server (allowed by \
+                    --allow-file-access)";
         return match guard.policy {
             Policy::Skip => Verdict::Skip(Note::new("skipped", place, what)),
             Policy::Deny | Policy::Allow => Verdict::Refuse(what.to_owned()),

@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dump::reader::Place;
 use dump::rules::Rules;
@@ -24,6 +25,11 @@ use crate::run::stop::Stop;
 
 /// The savepoint around an oversized INSERT inside a transaction of the file.
 const SAVEPOINT: &str = "dbferry_oversized_insert";
+
+/// How long a statement may still run when somebody asked to stop, before it is stopped.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+/// How long a stopped statement may take to answer.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// What is in, as far as it is known to be committed.
 #[derive(Clone, Debug, Default)]
@@ -112,6 +118,11 @@ impl MainConnection {
         std::mem::replace(&mut self.applied, Applied { offset, ..Applied::default() })
     }
 
+    /// Statements of the file's open transaction: not in until it is committed.
+    pub fn open_statements(&self) -> u64 {
+        self.pending.statements
+    }
+
     /// Why nothing may be shared now, if so.
     pub fn barred(&self, table: &ObjectName) -> Option<&'static str> {
         if self.status.in_transaction || !self.status.autocommit {
@@ -161,7 +172,12 @@ impl MainConnection {
             text.push(b'`');
         }
         text.extend_from_slice(format!(" AUTO_INCREMENT = {next}").as_bytes());
-        self.conn.query(&text).await.map(|_effect| ())
+        // A table may hold defaults (zero dates) that the file's sql_mode would now refuse.
+        let mode = self.session().await?.sql_mode().to_owned();
+        self.conn.query(b"SET SESSION sql_mode = ''").await?;
+        let outcome = self.conn.query(&text).await;
+        self.conn.query(format!("SET SESSION sql_mode = '{mode}'").as_bytes()).await?;
+        outcome.map(|_effect| ())
     }
 
     /// Executes a statement by itself.
@@ -252,7 +268,7 @@ impl MainConnection {
             })
         };
         if part.first {
-            self.begin_oversized().await.map_err(failed)?;
+            self.begin_oversized(&part.table).await.map_err(failed)?;
         }
         let rows = match self.send_rows(part).await {
             Ok(rows) => rows,
@@ -270,10 +286,14 @@ impl MainConnection {
         Ok(())
     }
 
-    async fn begin_oversized(&mut self) -> Result<()> {
+    async fn begin_oversized(&mut self, table: &ObjectName) -> Result<()> {
+        let is_locked_out = self.lock.text.is_some() && !self.lock.write.contains(table);
         if self.status.in_transaction || !self.status.autocommit {
             self.under_lock(format!("SAVEPOINT {SAVEPOINT}").as_bytes(), true).await?;
             self.oversized = Some(Oversized::Savepoint);
+        } else if is_locked_out {
+            // A temporary table, or one that the server now refuses.
+            self.take_locks().await?;
         } else {
             self.release_locks().await?;
             self.run(b"START TRANSACTION").await?;
@@ -342,25 +362,45 @@ impl MainConnection {
 
     /// Runs a statement with the file's locks held, unless it is about locks itself.
     async fn under_lock(&mut self, text: &[u8], keeps_lock: bool) -> Result<Effect> {
-        if keeps_lock
-            && !self.lock.held
+        if keeps_lock {
+            self.take_locks().await?;
+        }
+        self.run(text).await
+    }
+
+    /// Takes the file's locks again if they were given up.
+    async fn take_locks(&mut self) -> Result<()> {
+        if !self.lock.held
             && let Some(lock) = self.lock.text.clone()
         {
             self.run(&lock).await?;
             self.lock.held = true;
         }
-        self.run(text).await
+        Ok(())
     }
 
-    /// Runs a statement, unless somebody asks to stop.
+    /// Runs a statement, unless somebody asks to stop. A statement that is on its way is waited
+    /// for, then stopped; either way its answer says whether it is in.
     async fn run(&mut self, text: &[u8]) -> Result<Effect> {
+        if self.stop.is_asked() {
+            return Err(interrupted());
+        }
         let kill = self.conn.kill_handle();
+        let overtime = async {
+            self.stop.asked().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        let mut answer = std::pin::pin!(self.conn.query(text));
         let outcome = tokio::select! {
-            outcome = self.conn.query(text) => outcome,
-            () = self.stop.asked() => {
-                // Without an answer the server notices that we are gone.
-                let _ = kill.kill_connection().await;
-                return Err(interrupted());
+            outcome = &mut answer => outcome,
+            () = overtime => {
+                // If it cannot be stopped, the server notices that we are gone.
+                let _ = kill.kill_query().await;
+                match tokio::time::timeout(STOP_LIMIT, answer).await {
+                    Ok(Err(error)) if error.kind == ErrorKind::Interrupted => Err(interrupted()),
+                    Ok(outcome) => outcome,
+                    Err(_elapsed) => Err(interrupted()),
+                }
             }
         };
         let effect = outcome?;

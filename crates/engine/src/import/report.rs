@@ -23,6 +23,8 @@ pub struct Report {
     pub rows: u64,
     /// Bytes of decoded text whose effect is in: the prefix of the file that the target shows.
     pub applied_offset: u64,
+    /// Statements of a transaction that was open at the end: the server rolled them back.
+    pub undone_statements: u64,
     /// By table, in name order.
     pub tables: BTreeMap<String, TableReport>,
     /// What was skipped, rewritten or is worth knowing.
@@ -100,4 +102,11 @@ pub struct Failure {
     pub place: Option<Place>,
     /// What is in.
     pub report: Box<Report>,
+}
+
+impl Failure {
+    /// Nothing was read or executed yet.
+    pub fn before(error: crate::error::Error) -> Failure {
+        Failure { error, excerpt: None, place: None, report: Box::default() }
+    }
 }

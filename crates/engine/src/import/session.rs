@@ -91,11 +91,15 @@ impl SessionState {
     /// What the state means for tables.
     pub fn facts(&self) -> SessionFacts {
         let is_on = |name: &str| self.variables.get(name).is_none_or(|value| value == "ON");
-        let mode = self.variables.get("sql_mode").map(String::as_str).unwrap_or_default();
         SessionFacts {
             foreign_key_checks: is_on("foreign_key_checks"),
-            zero_is_a_value: mode.split(',').any(|mode| mode == "NO_AUTO_VALUE_ON_ZERO"),
+            zero_is_a_value: self.sql_mode().split(',').any(|mode| mode == "NO_AUTO_VALUE_ON_ZERO"),
         }
+    }
+
+    /// `@@sql_mode`.
+    pub fn sql_mode(&self) -> &str {
+        self.variables.get("sql_mode").map(String::as_str).unwrap_or_default()
     }
 
     /// The client sends UTF-8, so names in statements are as the catalogue has them.

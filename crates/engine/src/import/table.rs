@@ -130,13 +130,16 @@ pub async fn facts(conn: &mut Conn, schema: &str, table: &str) -> Result<Option<
         ),
     )
     .await?;
+    let columns: Vec<Column> = columns.iter().map(|row| column(row)).collect();
+    // MySQL gives NULL for a table that never had a row.
+    let first = columns.iter().any(|column| column.auto_increment).then_some(1);
     let is_table = kind == "BASE TABLE" || kind == "SYSTEM VERSIONED";
     Ok(Some(TableFacts {
         engine: text(1).filter(|_| is_table).map(|engine| engine.to_ascii_lowercase()),
-        columns: columns.iter().map(|row| column(row)).collect(),
+        columns,
         insert_triggers,
         foreign_keys,
-        next_auto_increment: text(3).and_then(|number| number.parse().ok()),
+        next_auto_increment: text(3).and_then(|number| number.parse().ok()).or(first),
         versioned: kind == "SYSTEM VERSIONED",
     }))
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure: a report in, text out. Says what is in and what is not, also after a failure.
 
+use engine::error::ErrorKind;
 use engine::import::report::{Failure, Report};
 use serde_json::{Value, json};
 
@@ -123,14 +124,18 @@ fn what_is_in(failure: &Failure) -> String {
         return "nothing of the file was applied".to_owned();
     }
     let until = match failure.place {
-        Some(place) => format!("everything before line {}", place.line),
-        None => format!("the file up to byte {}", report.applied_offset),
+        Some(place) if report.undone_statements == 0 => {
+            format!("everything before line {}", place.line)
+        }
+        _ => format!("everything up to byte {}", report.applied_offset),
     };
-    format!(
-        "applied: {until} ({} statements, {} rows); nothing after it",
-        size::count(report.statements),
-        size::count(report.rows)
-    )
+    let rest = match (failure.error.kind, report.undone_statements) {
+        (ErrorKind::LostConnection, _) => "what ran when the connection was lost may be in as well",
+        (_, 0) => "nothing after it",
+        _ => "the transaction that was open there is rolled back",
+    };
+    let (statements, rows) = (size::count(report.statements), size::count(report.rows));
+    format!("applied: {until} ({statements} statements, {rows} rows); {rest}")
 }
 
 /// The JSON document, with a line end.

@@ -1,0 +1,6 @@
+CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(10)) ENGINE=InnoDB;
+INSERT INTO t VALUES (1,'in');
+INSERT INTO t VALUES (2,'in');
+SET autocommit = 0;
+INSERT INTO t VALUES (3,'lost');
+INSERT INTO t VALUES (4,'lost'),(5,'lost');

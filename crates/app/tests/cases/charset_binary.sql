@@ -1,0 +1,10 @@
+CREATE TABLE b (id INT PRIMARY KEY, v VARBINARY(20), w BLOB);
+SET NAMES binary;
+INSERT INTO b VALUES (1,'ÿþ\0\Z','€');
+INSERT INTO b VALUES (2,_binary 'Ã(',0xDEADBEEF),(3,x'00ff',b'1010');
+SET NAMES utf8mb4;
+INSERT INTO b VALUES (4,_binary 'ÿþ\'','\\\n');
+INSERT INTO b VALUES (5,'abc','');
+SET character_set_client = latin1;
+INSERT INTO b VALUES (6,'é','é');
+INSERT INTO b VALUES (7,'é','é');

@@ -1,0 +1,15 @@
+CREATE TABLE t (id INT PRIMARY KEY,
+  v TEXT);
+INSERT INTO t VALUES (1,'line
+break'),
+(2,'x');
+INSERT INTO t VALUES (3,'y\r\n');
+DELIMITER //
+CREATE PROCEDURE p()
+BEGIN
+  -- comment
+  SELECT 1;
+END//
+DELIMITER ;
+INSERT INTO t VALUES (4,'z');
+INSERT INTO t VALUES (5,'last')

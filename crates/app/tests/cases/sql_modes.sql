@@ -1,0 +1,16 @@
+CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(30));
+INSERT INTO t VALUES (1,'a\'b\\c'),(2,"double \"quoted\"");
+SET sql_mode = 'NO_BACKSLASH_ESCAPES';
+INSERT INTO t VALUES (3,'c:\dir\'),(4,'it''s');
+INSERT INTO t VALUES (5,'\');
+SET sql_mode = 'ANSI_QUOTES';
+INSERT INTO "t" ("id", "v") VALUES (6,'esc\'aped; here');
+INSERT INTO "t" VALUES (7,'plain');
+SET sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES';
+INSERT INTO "t" VALUES (8,'back\'),(9,'x' || 'y');
+SET SESSION sql_mode = DEFAULT;
+INSERT INTO t VALUES (10,"quoted; again\\");
+SET @@session.sql_mode = CONCAT(@@sql_mode, ',PAD_CHAR_TO_FULL_LENGTH,PIPES_AS_CONCAT');
+INSERT INTO t VALUES (11,'a' || 'b');
+SET sql_mode = 'HIGH_NOT_PRECEDENCE';
+INSERT INTO t VALUES (12,"x");
