@@ -7,15 +7,18 @@
 //!
 //! The automaton is "shift-based": a table entry holds, for one byte, the next state of every
 //! state in 6-bit fields, and the current state is the shift that selects its field. There is no
-//! branch and no dependent load in the chain, so short strings cost as little as long ones.
+//! branch and no dependent load in the chain, so short strings cost as little as long ones. What is
+//! left above a state's 6 bits does no harm: a shift looks only at those.
 
 use crate::rules::Client;
 
 /// Where the automaton stands between two runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Outside rows: before the first, or between `)` and `(`.
-    Between,
+    /// Outside rows, where one may begin: before the first, or after a comma.
+    BeforeRow,
+    /// Outside rows, after one.
+    AfterRow,
     /// Inside a row, outside strings.
     InRow,
     /// Inside a `'` string.
@@ -34,9 +37,9 @@ pub(crate) struct Reached {
     pub(crate) state: State,
 }
 
-// Shifts: multiples of 6, at most 10 states.
-const BETWEEN: u64 = 0;
-const ROW_END: u64 = 6;
+// Shifts: 6 apart. Only that of ROW_END is odd, which makes rows easy to count.
+const BEFORE_ROW: u64 = 0;
+const AFTER_ROW: u64 = 6;
 const IN_ROW: u64 = 12;
 const DASH: u64 = 18;
 const SINGLE: u64 = 24;
@@ -44,8 +47,22 @@ const SINGLE_ESCAPE: u64 = 30;
 const DOUBLE: u64 = 36;
 const DOUBLE_ESCAPE: u64 = 42;
 const UNUSUAL: u64 = 48;
-const STATES: [u64; 9] =
-    [BETWEEN, ROW_END, IN_ROW, DASH, SINGLE, SINGLE_ESCAPE, DOUBLE, DOUBLE_ESCAPE, UNUSUAL];
+const ROW_END: u64 = 55;
+const STATES: [u64; 10] = [
+    BEFORE_ROW,
+    AFTER_ROW,
+    IN_ROW,
+    DASH,
+    SINGLE,
+    SINGLE_ESCAPE,
+    DOUBLE,
+    DOUBLE_ESCAPE,
+    UNUSUAL,
+    ROW_END,
+];
+
+/// The bits of a state.
+const STATE: u64 = 63;
 
 /// Bytes between two looks at whether something unusual came.
 const BLOCK: usize = 64;
@@ -72,7 +89,7 @@ impl Bulk {
         let mut state = shift_of(from);
         let mut consumed = 0;
         let mut rows = 0;
-        for block in bytes.chunks_exact(BLOCK) {
+        for block in bytes.as_chunks::<BLOCK>().0 {
             let (after, ended) = self.block(block, state);
             if after == UNUSUAL {
                 break;
@@ -84,12 +101,12 @@ impl Bulk {
         // What is left is shorter than a block or has something unusual in it.
         let mut settled = (consumed, rows, state);
         for &byte in bytes[consumed..].iter().take(BLOCK) {
-            state = (self.table[usize::from(byte)] >> state) & 63;
+            state = (self.table[usize::from(byte)] >> state) & STATE;
             if state == UNUSUAL {
                 break;
             }
             consumed += 1;
-            rows += u64::from(state == ROW_END);
+            rows += state & 1;
             if !matches!(state, SINGLE_ESCAPE | DOUBLE_ESCAPE | DASH) {
                 settled = (consumed, rows, state);
             }
@@ -101,14 +118,18 @@ impl Bulk {
         Reached { consumed, rows, state: state_of(state) }
     }
 
+    /// The state after a block, and the rows that end in it.
     #[inline]
-    fn block(&self, block: &[u8], mut state: u64) -> (u64, u64) {
-        let mut rows = 0;
-        for &byte in block {
-            state = (self.table[usize::from(byte)] >> state) & 63;
-            rows += u64::from(state == ROW_END);
+    fn block(&self, block: &[u8; BLOCK], mut state: u64) -> (u64, u64) {
+        // The states are noted and counted in a second, vectorised loop: this one is bound by its
+        // chain of shifts.
+        let mut states = [0u8; BLOCK];
+        for (noted, &byte) in states.iter_mut().zip(block) {
+            state = self.table[usize::from(byte)] >> (state & STATE);
+            *noted = state as u8;
         }
-        (state, rows)
+        let rows: u8 = states.iter().map(|noted| noted & 1).sum();
+        (state & STATE, u64::from(rows))
     }
 
     /// The last block ended right after a backslash or a dash: that byte is given back.
@@ -126,7 +147,8 @@ impl Bulk {
 
 fn shift_of(state: State) -> u64 {
     match state {
-        State::Between => BETWEEN,
+        State::BeforeRow => BEFORE_ROW,
+        State::AfterRow => AFTER_ROW,
         State::InRow => IN_ROW,
         State::SingleQuoted => SINGLE,
         State::DoubleQuoted => DOUBLE,
@@ -138,7 +160,8 @@ fn state_of(shift: u64) -> State {
         IN_ROW => State::InRow,
         SINGLE => State::SingleQuoted,
         DOUBLE => State::DoubleQuoted,
-        _ => State::Between,
+        BEFORE_ROW => State::BeforeRow,
+        _ => State::AfterRow,
     }
 }
 
@@ -163,9 +186,14 @@ fn next(state: u64, byte: u8, delimiter: u8, client: Client) -> u64 {
         },
         _ if byte == delimiter => UNUSUAL,
         _ if byte == b'$' && client.knows_dollar_quotes() => UNUSUAL,
-        BETWEEN | ROW_END => match byte {
+        BEFORE_ROW => match byte {
             b'(' => IN_ROW,
-            b',' | b' ' | b'\n' | b'\t' => BETWEEN,
+            b' ' | b'\n' | b'\t' => BEFORE_ROW,
+            _ => UNUSUAL,
+        },
+        AFTER_ROW | ROW_END => match byte {
+            b',' => BEFORE_ROW,
+            b' ' | b'\n' | b'\t' => AFTER_ROW,
             _ => UNUSUAL,
         },
         IN_ROW | DASH => match byte {

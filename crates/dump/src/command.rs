@@ -107,7 +107,9 @@ pub(crate) fn by_letter(rules: Rules, letter: u8) -> Option<(Kind, bool)> {
 
 /// Whether `text` may start with a command's word: a cheap test before the whole line is looked at.
 pub(crate) fn may_start(rules: Rules, text: &[u8]) -> bool {
-    lookup(rules, first_word(text)).is_some()
+    // Most lines of a dump start with another letter.
+    let first = text.trim_ascii_start().first().map_or(0, u8::to_ascii_lowercase);
+    b"?cdeghnpqrstuw".contains(&first) && lookup(rules, first_word(text)).is_some()
 }
 
 /// The command that `text` (a line, or a statement without its delimiter) is, if it is one.

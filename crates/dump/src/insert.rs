@@ -25,13 +25,13 @@ pub struct Head {
 
 /// What [`head`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Found<T> {
     /// The text ends before it can be told.
     Incomplete,
     /// Not such a head.
     Other,
     /// A whole head; a row follows.
-    Values(Head),
+    Values(T),
 }
 
 /// Why reading a head stopped.
@@ -41,7 +41,7 @@ enum Stop {
 }
 
 /// Looks for a head at the first byte of `text`.
-pub fn head(text: &[u8], ansi_quotes: bool) -> Found {
+pub fn head(text: &[u8], ansi_quotes: bool) -> Found<Head> {
     if !matches!(text.first(), Some(b'i' | b'I' | b'r' | b'R')) {
         return Found::Other;
     }
@@ -50,6 +50,12 @@ pub fn head(text: &[u8], ansi_quotes: bool) -> Found {
         Err(Stop::Incomplete) => Found::Incomplete,
         Err(Stop::Other) => Found::Other,
     }
+}
+
+/// Whether `text` has exactly this head, up to VALUES, and then a row.
+pub(crate) fn begins_with(text: &[u8], head: &[u8]) -> bool {
+    let after = text.strip_prefix(head);
+    after.is_some_and(|after| after.trim_ascii_start().first() == Some(&b'('))
 }
 
 fn read(cursor: &mut Cursor<'_>) -> Result<Head, Stop> {
@@ -145,7 +151,8 @@ impl<'a> Cursor<'a> {
         let rest = &self.text[self.pos..];
         let is_part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$') || *b >= 0x80;
         let end = rest.iter().position(|b| !is_part(b)).ok_or(Stop::Incomplete)?;
-        if end == 0 {
+        // `$` at the start of a word may open a quote.
+        if end == 0 || rest[0] == b'$' {
             return Err(Stop::Other);
         }
         self.pos += end;

@@ -9,7 +9,7 @@
 
 use crate::bulk::{Bulk, State};
 use crate::command::{self, Command, DELIMITER_MAX, Kind, LINE_MAX};
-use crate::insert::{self, Head};
+use crate::insert::{self, Found, Head};
 use crate::rules::{Client, Multibyte, Rules};
 
 /// Bytes beyond the current one that a decision may need: a delimiter, or `/*M!`.
@@ -140,17 +140,29 @@ pub(crate) struct Machine {
     /// Delimiters end statements and commands are obeyed; not when rendering.
     commands: bool,
     insert: Insert,
+    head: Option<LastHead>,
 }
 
 /// What is known of the current statement as an `INSERT … VALUES`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Insert {
     looked: bool,
-    head: Option<Head>,
+    /// It is one, and its head is [`Machine::head`].
+    values: bool,
     values_at: usize,
     depth: u32,
     rows: u64,
+    /// Outside rows: after a row, where only a comma may follow.
+    after_row: bool,
     tail: bool,
+}
+
+/// The last head that was found; dumps repeat the same one over and over.
+struct LastHead {
+    text: Vec<u8>,
+    head: Head,
+    /// The client sends its bytes as they are, whatever stands before or after.
+    plain: bool,
 }
 
 /// What [`Machine::insert`] tells about the current statement.
@@ -181,6 +193,7 @@ impl Machine {
             skipping_argument: false,
             commands: true,
             insert: Insert::default(),
+            head: None,
         };
         machine.classify();
         machine
@@ -213,7 +226,7 @@ impl Machine {
 
     /// The `INSERT … VALUES` that the current statement is, if it is one.
     pub(crate) fn insert(&self) -> Option<InsertSeen<'_>> {
-        let head = self.insert.head.as_ref()?;
+        let head = &self.head.as_ref().filter(|_| self.insert.values)?.head;
         let Insert { values_at, rows, tail, .. } = self.insert;
         Some(InsertSeen { head, values_at, rows, tail })
     }
@@ -238,6 +251,7 @@ impl Machine {
         let first = self.delimiter.first().copied().unwrap_or(b';');
         self.special[usize::from(first)] = true;
         self.bulk = Bulk::new(first, self.rules.client);
+        self.head = None;
     }
 
     /// Goes on until something happens. With `eof` the window holds all that is left.
@@ -261,7 +275,7 @@ impl Machine {
             }
             if self.quote == 0 && !self.in_comment {
                 if sink.is_empty() {
-                    if !self.skip_to_statement(window) {
+                    if self.skip_blanks(window) {
                         continue;
                     }
                     self.drops_line_end = command::starts_with_delimiter(&window[self.pos..]);
@@ -287,7 +301,13 @@ impl Machine {
     fn start_line<S: Sink>(&mut self, window: &[u8], eof: bool, sink: &S) -> Option<Event> {
         let fresh = self.commands && sink.is_empty() && self.quote == 0 && !self.in_comment;
         let line = &window[self.pos..];
-        if fresh && command::may_start(self.rules, head_of(line)) {
+        let blanks = line.iter().take(LINE_MAX).take_while(|b| is_blank(**b)).count();
+        let word = &line[blanks..];
+        let cut = word.len() < LOOKAHEAD && !word.contains(&b'\n');
+        if fresh && cut && !eof && blanks < LINE_MAX {
+            return Some(Event::NeedMore);
+        }
+        if fresh && command::may_start(self.rules, head_of(word)) {
             let end = memchr::memchr(b'\n', &line[..line.len().min(LINE_MAX)]);
             if end.is_none() && !eof && line.len() < LINE_MAX {
                 return Some(Event::NeedMore);
@@ -331,20 +351,15 @@ impl Machine {
         Event::Command { command, at }
     }
 
-    /// Before the first byte of a statement: blanks and line ends are left out. False at the end.
-    fn skip_to_statement(&mut self, window: &[u8]) -> bool {
-        while let Some(&byte) = window.get(self.pos) {
-            match byte {
-                b' ' | b'\t' | b'\r' | 0x0B | 0x0C => self.pos += 1,
-                b'\n' => {
-                    self.pos += 1;
-                    self.at_line_start = true;
-                    return false;
-                }
-                _ => return true,
-            }
-        }
-        false
+    /// Before the first byte of a statement, blanks and line ends are left out; true if there were
+    /// any on this line.
+    fn skip_blanks(&mut self, window: &[u8]) -> bool {
+        let rest = &window[self.pos..];
+        let blanks = rest.iter().take_while(|b| is_blank(**b)).count();
+        self.at_line_start = rest.get(blanks) == Some(&b'\n');
+        let skipped = blanks + usize::from(self.at_line_start);
+        self.pos += skipped;
+        skipped > 0
     }
 
     /// Comments to the end of the line, and arguments of commands.
@@ -380,17 +395,22 @@ impl Machine {
         let rest = &window[self.pos..];
         // A comment before the statement is left out; the verb comes after it.
         if !self.insert.looked && sink.is_empty() && !matches!(rest[0], b'/' | b'#' | b'-') {
-            match insert::head(rest, self.rules.ansi_quotes) {
-                insert::Found::Incomplete if !eof && rest.len() < HEAD_MAX => return Some(false),
-                insert::Found::Incomplete | insert::Found::Other => self.insert.looked = true,
-                insert::Found::Values(head) => {
-                    self.insert.looked = true;
-                    self.insert.values_at = self.pos + head.length;
-                    self.insert.head = Some(head);
+            match self.find_head(rest) {
+                Found::Incomplete if !eof && rest.len() < HEAD_MAX => return Some(false),
+                Found::Incomplete | Found::Other => self.insert.looked = true,
+                Found::Values(length) => {
+                    let from = self.pos;
+                    let values_at = from + length;
+                    self.insert = Insert { looked: true, values: true, values_at, ..self.insert };
+                    if self.head.as_ref().is_some_and(|last| last.plain) {
+                        (self.pos, self.need_space) = (values_at, false);
+                        sink.copy(window, from, self.pos);
+                        return None;
+                    }
                 }
             }
         }
-        if self.insert.head.is_none() {
+        if !self.insert.values {
             return Some(true);
         }
         let inside = self.pos >= self.insert.values_at && self.insert.depth <= 1;
@@ -402,10 +422,35 @@ impl Machine {
         if inside && simple && self.run_bulk(window, sink) { None } else { Some(true) }
     }
 
+    /// The head that `text` begins with; its length up to and with VALUES.
+    fn find_head(&mut self, text: &[u8]) -> Found<usize> {
+        if let Some(last) = &self.head
+            && insert::begins_with(text, &last.text)
+        {
+            return Found::Values(last.text.len());
+        }
+        match insert::head(text, self.rules.ansi_quotes) {
+            Found::Incomplete => Found::Incomplete,
+            Found::Other => Found::Other,
+            Found::Values(head) => {
+                let text = text[..head.length].to_vec();
+                let delimiter = self.delimiter[0];
+                let special = |b: &u8| matches!(*b, b'\\' | b'\r' | b'\n' | 0) || *b == delimiter;
+                let plain = self.rules.multibyte == Multibyte::None && !text.iter().any(special);
+                self.head = Some(LastHead { text, head, plain });
+                Found::Values(self.head.as_ref().map_or(0, |last| last.head.length))
+            }
+        }
+    }
+
     /// Runs over rows until something is unusual; true if it consumed anything.
     fn run_bulk<S: Sink>(&mut self, window: &[u8], sink: &mut S) -> bool {
         let from = self.pos;
-        let state = if self.insert.depth == 0 { State::Between } else { State::InRow };
+        let state = match (self.insert.depth, self.insert.after_row) {
+            (0, false) => State::BeforeRow,
+            (0, true) => State::AfterRow,
+            _ => State::InRow,
+        };
         // The lookahead stays unconsumed, as everywhere.
         let end = window.len().saturating_sub(LOOKAHEAD).max(from);
         let reached = self.bulk.run(&window[from..end], state);
@@ -415,7 +460,8 @@ impl Machine {
         self.pos += reached.consumed;
         self.insert.rows += reached.rows;
         match reached.state {
-            State::Between => self.insert.depth = 0,
+            State::BeforeRow => (self.insert.depth, self.insert.after_row) = (0, false),
+            State::AfterRow => (self.insert.depth, self.insert.after_row) = (0, true),
             State::InRow => self.insert.depth = 1,
             State::SingleQuoted => (self.insert.depth, self.quote) = (1, b'\''),
             State::DoubleQuoted => (self.insert.depth, self.quote) = (1, b'"'),
@@ -480,7 +526,7 @@ impl Machine {
     /// After the rows of an INSERT, anything but a blank is a clause that belongs to all of them.
     fn note_tail(&mut self, text: &[u8]) {
         let outside = self.insert.depth == 0 && self.quote == 0 && !self.in_comment;
-        if outside && self.insert.head.is_some() && self.pos >= self.insert.values_at {
+        if outside && self.insert.values && self.pos >= self.insert.values_at {
             self.insert.tail |= !text.trim_ascii().is_empty();
         }
     }
@@ -563,6 +609,8 @@ impl Machine {
             Kind::Sandbox if !self.commands => return None,
             _ => {}
         }
+        // Whoever looks for rows does not know of commands among them.
+        self.insert.tail = true;
         let event = self.obey(Command { kind, argument }, at);
         self.skipping_argument = takes_argument;
         Some(event)
@@ -647,6 +695,8 @@ impl Machine {
                 if let Some(tag) = dollar_tag(window, self.pos) {
                     self.quote = b'$';
                     self.dollar_tag = tag.to_vec();
+                    // Whoever looks for rows does not know such quotes.
+                    self.insert.tail = true;
                     return tag.len();
                 }
             }
@@ -656,21 +706,25 @@ impl Machine {
     }
 
     fn track_rows(&mut self, byte: u8) {
-        let counting = self.insert.head.is_some()
+        let counting = self.insert.values
             && self.pos >= self.insert.values_at
             && !self.in_comment
             && !self.insert.tail;
         if !counting || (self.quote != 0 && byte != self.quote) {
             return;
         }
-        match byte {
-            b'(' => self.insert.depth += 1,
-            b')' => {
-                self.insert.depth = self.insert.depth.saturating_sub(1);
-                self.insert.rows += u64::from(self.insert.depth == 0);
+        let insert = &mut self.insert;
+        match (byte, insert.depth) {
+            (b'(', 0) if !insert.after_row => insert.depth = 1,
+            (b',', 0) if insert.after_row => insert.after_row = false,
+            (_, 0) => insert.tail = true,
+            (b'(', _) => insert.depth += 1,
+            (b')', _) => {
+                insert.depth -= 1;
+                insert.after_row = insert.depth == 0;
+                insert.rows += u64::from(insert.after_row);
             }
-            b',' | b' ' => {}
-            _ => self.insert.tail |= self.insert.depth == 0,
+            _ => {}
         }
     }
 
@@ -724,6 +778,11 @@ pub(crate) fn render(raw: &[u8], rules: Rules, delimiter: &[u8]) -> Vec<u8> {
 pub(crate) fn trim_end(text: &[u8]) -> &[u8] {
     let end = text.iter().rposition(|b| *b > b' ' && *b != 0x7F);
     &text[..end.map_or(0, |last| last + 1)]
+}
+
+/// A blank inside a line.
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | 0x0B | 0x0C)
 }
 
 /// The first few bytes of a line: enough for the longest command word and its blank.

@@ -149,7 +149,8 @@ pub enum ReadError {
         /// Where it begins.
         place: Place,
     },
-    /// A clause after the rows of an `INSERT` that was already given in parts.
+    /// Something after the rows of an `INSERT` that was already given in parts: a clause, or a client
+    /// command that gives the statement up.
     #[error("an INSERT longer than {limit} bytes has a clause after its rows")]
     TailTooLate {
         /// The limit up to which such a statement is read whole, in bytes.
@@ -209,6 +210,8 @@ struct Parts {
     statement: Place,
     /// Index of the next byte that no part has covered.
     from: usize,
+    /// Rows that parts have covered.
+    rows: u64,
 }
 
 /// What [`Reader::advance`] settled, in indices of the buffer.
@@ -294,6 +297,10 @@ impl<R: Read> Reader<R> {
                     }
                 }
                 Event::Command { command, at } => {
+                    let gives_up = matches!(command.kind, Kind::Clear | Kind::Quit);
+                    if gives_up && self.parts.is_some() {
+                        return Err(self.tail_too_late());
+                    }
                     if let Some(settled) = self.command(command, at) {
                         return Ok(settled);
                     }
@@ -329,17 +336,29 @@ impl<R: Read> Reader<R> {
         let raw = &self.buffer[start..self.span.end];
         self.span.end = start + lexer::trim_end(raw).len();
         self.fresh = true;
-        if self.span.end == start {
+        if self.span.end == start || self.is_blank(start) {
             self.begin();
             return Ok(None);
         }
-        if let Some(command) = self.as_command(start) {
+        if self.machine.insert().is_none()
+            && let Some(command) = self.as_command(start)
+        {
             let settled = self.command(command, start);
             self.begin();
             self.fresh = true;
             return Ok(settled);
         }
         Ok(Some(Settled::Statement { open, unterminated }))
+    }
+
+    /// Whether nothing is left of a statement but control characters, once a command in it is gone.
+    fn is_blank(&self, start: usize) -> bool {
+        let raw = &self.buffer[start..self.span.end];
+        let (rules, delimiter) = (self.machine.rules(), self.machine.delimiter());
+        // Letters come first in all others.
+        self.span.altered
+            && lexer::trim_end(&raw[..1]).is_empty()
+            && lexer::render(raw, rules, delimiter).is_empty()
     }
 
     /// Whether the delimiter stands right before the machine's position.
@@ -414,7 +433,8 @@ impl<R: Read> Reader<R> {
             };
         }
         let values_at = seen.values_at;
-        if self.machine.pos <= values_at {
+        // Without a further row, a long one would be gone over at every read.
+        if seen.rows == self.parts.as_ref().map_or(0, |parts| parts.rows) {
             return Ok(None);
         }
         let (from, first) = match &self.parts {
@@ -432,6 +452,7 @@ impl<R: Read> Reader<R> {
         }
         if let Some(parts) = &mut self.parts {
             parts.from = end;
+            parts.rows += found.rows;
         }
         Ok(Some(Settled::Part { from: start, to: end, rows: found.rows, first, last: false }))
     }
@@ -443,7 +464,7 @@ impl<R: Read> Reader<R> {
         let head = seen.head.clone();
         let (rules, delimiter) = (self.machine.rules(), self.machine.delimiter());
         let head_text = lexer::render(&self.buffer[start..values_at], rules, delimiter);
-        self.parts = Some(Parts { head, head_text, statement, from: values_at });
+        self.parts = Some(Parts { head, head_text, statement, from: values_at, rows: 0 });
     }
 
     /// The delimiter of an INSERT whose first rows were given already.
@@ -453,6 +474,7 @@ impl<R: Read> Reader<R> {
         }
         let from = self.parts.as_ref().map_or(0, |parts| parts.from);
         let to = self.span.end.max(from);
+        let to = from + lexer::trim_end(&self.buffer[from..to]).len();
         let found = values::whole_rows(&self.buffer[from..to], self.machine.rules());
         // What follows the last whole row (a cut row, stray text) is the server's to refuse.
         let start = from + found.start.min(to - from);

@@ -285,25 +285,31 @@ fn definition(tokens: &[Spanned<'_>], class: &mut Class) {
         if token.is("TEMPORARY") {
             class.temporary = true;
         }
-        let Some(kind) = object_kind(token, tokens.get(at)) else { continue };
+        let Some(kind) = object_kind(token) else { continue };
         class.kind = kind;
         break;
     }
     class.object = name_at(tokens, skip_guards(tokens, at)).map(|(name, _)| name);
+    if class.kind == Kind::Routine && loads_library(&tokens[at..]) {
+        class.kind = Kind::Administration;
+    }
     if class.kind == Kind::Table && tokens.get(at - 1).is_some_and(|t| t.token.is("INDEX")) {
         class.object = indexed_table(tokens, at);
     }
 }
 
-fn object_kind(token: &Token<'_>, next: Option<&Spanned<'_>>) -> Option<Kind> {
+/// `CREATE FUNCTION name RETURNS type SONAME 'file'`
+fn loads_library(tokens: &[Spanned<'_>]) -> bool {
+    tokens.windows(3).any(|three| three[0].token.is("RETURNS") && three[2].token.is("SONAME"))
+}
+
+fn object_kind(token: &Token<'_>) -> Option<Kind> {
     let Token::Word(word) = token else { return None };
-    let next_is = |word: &str| next.is_some_and(|t| t.token.is(word));
     Some(match word.to_ascii_uppercase().as_slice() {
         b"DATABASE" | b"SCHEMA" => Kind::Database,
         b"TABLE" | b"TABLES" | b"INDEX" | b"SEQUENCE" => Kind::Table,
         b"VIEW" => Kind::View,
         b"PROCEDURE" | b"PACKAGE" => Kind::Routine,
-        b"FUNCTION" if next_is("SONAME") => Kind::Administration,
         b"FUNCTION" => Kind::Routine,
         b"TRIGGER" => Kind::Trigger,
         b"EVENT" => Kind::Event,

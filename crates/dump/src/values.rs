@@ -10,8 +10,7 @@ use crate::rules::Rules;
 /// Complete rows at the start of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WholeRows {
-    /// Index of the first row's `(`; where no row begins, of the first byte that is no blank or
-    /// comma.
+    /// Index of the first row's `(`; where no row begins, of the first byte that is no blank.
     pub start: usize,
     /// Index after the last complete row's `)`; equals `start` if there is none.
     pub end: usize,
@@ -21,10 +20,10 @@ pub struct WholeRows {
 
 /// Counts the rows that are complete in `text`, which begins outside a row.
 pub fn whole_rows(text: &[u8], rules: Rules) -> WholeRows {
-    let mut rows = Rows::new(text, rules);
-    let mut found = WholeRows { start: rows.skip_separators(), end: 0, rows: 0 };
-    found.end = found.start;
-    for row in rows.by_ref() {
+    let rows = Rows::new(text, rules);
+    let start = rows.row_start().unwrap_or(text.len() - text.trim_ascii_start().len());
+    let mut found = WholeRows { start, end: start, rows: 0 };
+    for row in rows {
         found.rows += 1;
         found.end = row.end;
     }
@@ -40,32 +39,50 @@ pub struct Row {
     pub end: usize,
 }
 
-/// Iterates over complete rows; ends at the first thing that is none.
+/// Iterates over complete rows; ends at the first thing that is none, or is not separated from the
+/// row before as rows are: by a comma, blanks and comments.
 pub struct Rows<'a> {
     text: &'a [u8],
     pos: usize,
+    first: bool,
     rules: Rules,
 }
 
 impl<'a> Rows<'a> {
-    /// `text` begins outside a row: before the first, or at a comma.
+    /// `text` begins outside a row: before the first, or at the comma after one.
     pub fn new(text: &'a [u8], rules: Rules) -> Rows<'a> {
-        Rows { text, pos: 0, rules }
+        Rows { text, pos: 0, first: true, rules }
     }
 
-    /// Index of the next byte that is neither blank nor comma.
-    pub fn skip_separators(&mut self) -> usize {
-        while let Some(byte) = self.text.get(self.pos)
-            && (byte.is_ascii_whitespace() || *byte == b',')
-        {
-            self.pos += 1;
-        }
-        self.pos
-    }
-
-    /// Whether nothing but blanks follows what was iterated.
+    /// Whether nothing but blanks and comments follows what was iterated.
     pub fn at_end(&mut self) -> bool {
-        self.text[self.pos..].trim_ascii().is_empty()
+        self.skip_blanks(self.pos) == self.text.len()
+    }
+
+    /// Index of the `(` of the next row.
+    fn row_start(&self) -> Option<usize> {
+        let mut pos = self.skip_blanks(self.pos);
+        match self.text.get(pos) {
+            Some(b',') => pos = self.skip_blanks(pos + 1),
+            _ if self.first => {}
+            _ => return None,
+        }
+        (self.text.get(pos) == Some(&b'(')).then_some(pos)
+    }
+
+    /// Index of the next byte at or after `pos` that is neither blank nor part of a comment.
+    fn skip_blanks(&self, mut pos: usize) -> usize {
+        while let Some(byte) = self.text.get(pos) {
+            match byte {
+                b'#' | b'-' | b'/' => match comment(&self.text[pos..]) {
+                    Some(Some(length)) => pos += length,
+                    Some(None) | None => return pos,
+                },
+                _ if byte.is_ascii_whitespace() => pos += 1,
+                _ => return pos,
+            }
+        }
+        pos
     }
 }
 
@@ -73,20 +90,11 @@ impl Iterator for Rows<'_> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
-        let before = self.pos;
-        let start = self.skip_separators();
-        if self.text.get(start) != Some(&b'(') {
-            self.pos = before;
-            return None;
-        }
+        let start = self.row_start()?;
         let mut depth = 0u32;
         let mut pos = start;
         loop {
-            let Some(&byte) = self.text.get(pos) else {
-                self.pos = before;
-                return None;
-            };
-            match byte {
+            match self.text.get(pos)? {
                 b'(' => depth += 1,
                 b')' => depth -= 1,
                 _ => {}
@@ -94,13 +102,9 @@ impl Iterator for Rows<'_> {
             if depth == 0 {
                 break;
             }
-            let Some(length) = element(&self.text[pos..], self.rules) else {
-                self.pos = before;
-                return None;
-            };
-            pos += length;
+            pos += element(&self.text[pos..], self.rules)?;
         }
-        self.pos = pos + 1;
+        (self.pos, self.first) = (pos + 1, false);
         Some(Row { start, end: self.pos })
     }
 }
@@ -158,7 +162,8 @@ impl Iterator for Cells<'_> {
 
     fn next(&mut self) -> Option<Cell> {
         let last = self.row.len() - 1;
-        if self.pos >= last {
+        // After a comma there is one more cell, even if nothing stands in it.
+        if self.pos > last || (self.pos == last && last == 1) {
             return None;
         }
         let (from, mut depth) = (self.pos, 0u32);
@@ -181,19 +186,27 @@ impl Iterator for Cells<'_> {
     }
 }
 
-/// Length of what `text` starts with: a string, a quoted name, a comment, or one byte. `None` if it
-/// does not end within `text`.
+/// Length of what `text` starts with: a string, a quoted name, a comment, or one character. `None` if
+/// it does not end within `text`.
 fn element(text: &[u8], rules: Rules) -> Option<usize> {
     match text[0] {
         quote @ (b'\'' | b'"' | b'`') => quoted(text, quote, rules),
-        b'#' => to_line_end(text),
-        b'-' if text.starts_with(b"--") && text.get(2).is_none_or(u8::is_ascii_whitespace) => {
-            to_line_end(text)
-        }
-        b'/' if text.starts_with(b"/*") && !text.starts_with(b"/*!") => {
-            memchr::memmem::find(&text[2..], b"*/").map(|end| end + 4)
-        }
+        b'#' | b'-' | b'/' => comment(text).unwrap_or(Some(1)),
         _ => Some(rules.multibyte.char_len(text)),
+    }
+}
+
+/// Length of the comment that `text` starts with, if one does: `Some(None)` if it does not end
+/// within `text`. Executable comments are none.
+fn comment(text: &[u8]) -> Option<Option<usize>> {
+    match text {
+        [b'#', ..] | [b'-', b'-'] => Some(to_line_end(text)),
+        [b'-', b'-', blank, ..] if blank.is_ascii_whitespace() || *blank == 0x0B => {
+            Some(to_line_end(text))
+        }
+        [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] => None,
+        [b'/', b'*', rest @ ..] => Some(memchr::memmem::find(rest, b"*/").map(|end| end + 4)),
+        _ => None,
     }
 }
 

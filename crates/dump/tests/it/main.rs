@@ -4,5 +4,9 @@
 
 mod archive;
 mod encoding;
+mod golden;
 mod index;
+mod outline;
 mod source;
+mod split;
+mod values;

@@ -118,6 +118,15 @@ pub(crate) fn entries(
 
 /// Asserts that `cut` is what `whole` is, up to the place where a limit stopped it.
 pub(crate) fn assert_same(whole: &[Entry], cut: &[Entry]) {
+    // A command inside an INSERT comes before it, or after its first part.
+    let is_command = |entry: &&Entry| matches!(entry, Entry::Command(..));
+    let (whole_commands, whole): (Vec<_>, Vec<_>) = whole.iter().partition(is_command);
+    let (cut_commands, cut): (Vec<_>, Vec<_>) = cut.iter().partition(is_command);
+    assert!(whole_commands.starts_with(&cut_commands));
+    assert_same_statements(&whole, &cut);
+}
+
+fn assert_same_statements(whole: &[&Entry], cut: &[&Entry]) {
     let (cut, limited) = match cut {
         [before @ .., Entry::Stopped(name, _)] if name == "limit" => (before, true),
         _ => (cut, false),
@@ -147,7 +156,10 @@ fn assert_is_start(whole: &Entry, cut: &Entry) {
         (Entry::Insert { rows, .. }, Entry::Insert { rows: some, .. }) => {
             assert!(rows.starts_with(some), "{rows:?} / {some:?}");
         }
-        (Entry::Whole { place, .. }, Entry::Insert { place: same, .. }) => assert_eq!(place, same),
+        // Rows of an INSERT that was given up by `\c`, or has a clause after them.
+        (Entry::Whole { place, .. }, Entry::Insert { place: start, .. }) => {
+            assert!(start <= place, "{start:?} / {place:?}");
+        }
         (Entry::Stopped(..), Entry::Insert { .. }) => {}
         _ => assert_eq!(whole, cut),
     }
@@ -168,7 +180,12 @@ fn entry(statement: &Statement<'_>) -> Entry {
         Some(head) if !tail => {
             let (start, values) = statement.raw.split_at(head.length);
             let (rows, rest) = rows_of(values, place.offset + head.length as u64, rules);
-            assert_eq!(rows.len() as u64, statement.rows, "rows of {:?}", statement.raw);
+            assert_eq!(
+                rows.len() as u64,
+                statement.rows,
+                "rows of {}",
+                statement.raw.escape_ascii()
+            );
             let head_text = without_line_ends(start);
             Entry::Insert { place, head_text, head: head.clone(), rows, rest }
         }
@@ -198,7 +215,9 @@ fn rows_of(text: &[u8], offset: u64, rules: Rules) -> (Vec<Row>, Vec<u8>) {
         end = row.end;
     }
     let rest = text[end..].trim_ascii();
-    (rows, rest.strip_prefix(b",").unwrap_or(rest).trim_ascii().to_vec())
+    // A comma before a row that is cut does not come with a part.
+    let cut = rest.strip_prefix(b",").map(<[u8]>::trim_ascii_start);
+    (rows, cut.filter(|cut| cut.starts_with(b"(")).unwrap_or(rest).to_vec())
 }
 
 fn add_part(list: &mut Vec<Entry>, part: &Part<'_>) {
@@ -210,7 +229,9 @@ fn add_part(list: &mut Vec<Entry>, part: &Part<'_>) {
         let (place, head) = (part.statement, part.head.clone());
         list.push(Entry::Insert { place, head_text, head, rows: Vec::new(), rest: Vec::new() });
     }
-    let Some(Entry::Insert { rows, rest: end, .. }) = list.last_mut() else {
+    // A command may stand between two parts.
+    let last = list.iter_mut().rfind(|entry| !matches!(entry, Entry::Command(..)));
+    let Some(Entry::Insert { rows, rest: end, .. }) = last else {
         panic!("a part that follows no part");
     };
     rows.extend(found);

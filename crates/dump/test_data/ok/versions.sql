@@ -1,0 +1,17 @@
+/*!40101 SET NAMES utf8 */;
+/*!50503 SET character_set_client = utf8mb4 */;
+/*!50700 SET @mysql57 = 1 */;
+/*!80000 SET SESSION information_schema_stats_expiry=0 */;
+/*!99999 SET @never = 1 */;
+/*!100100 SET @mariadb = 1 */;
+/*!101100 SET @mariadb1011 = 1 */;
+/*!110000 SET @mariadb11 = 1 */;
+/*!999999 SET @far = 1 */;
+/*M!100100 SET @only_mariadb = 1 */;
+/*M!999999 SET @future = 1 */;
+/*! SET @always = 1 */;
+/*!50001 DROP VIEW IF EXISTS `v`*/;
+SET /*!80000 @a = 1, */ @b = 2;
+CREATE TABLE t (a INT) /*!50100 PARTITION BY KEY (a) */;
+CREATE /*!32312 IF NOT EXISTS*/ TABLE t (a INT);
+DROP TABLE /*!32312 IF EXISTS*/ `t`;
