@@ -153,14 +153,14 @@ pub struct Definition {
     pub schema: Option<String>,
     /// Its name.
     pub name: String,
-    /// The line of its first creation.
-    pub created_line: Option<u64>,
+    /// Its first creation.
+    pub created: Option<Place>,
     /// That creation says `IF NOT EXISTS`.
     pub if_not_exists: bool,
     /// That creation says `OR REPLACE`.
     pub or_replace: bool,
-    /// The line where it is first dropped.
-    pub dropped_line: Option<u64>,
+    /// Where it is first dropped.
+    pub dropped: Option<Place>,
     /// That drop says `IF EXISTS`.
     pub if_exists: bool,
 }
@@ -443,13 +443,13 @@ impl Collector {
                 .flatten();
             let Some(definition) = self.definition(kind, own, object.name) else { return };
             match class.action {
-                Action::Create if definition.created_line.is_none() => {
-                    definition.created_line = Some(place.line);
+                Action::Create if definition.created.is_none() => {
+                    definition.created = Some(*place);
                     definition.if_not_exists = has("EXISTS");
                     definition.or_replace = tokens.get(2).is_some_and(|t| t.token.is("REPLACE"));
                 }
-                Action::Drop if definition.dropped_line.is_none() => {
-                    definition.dropped_line = Some(place.line);
+                Action::Drop if definition.dropped.is_none() => {
+                    definition.dropped = Some(*place);
                     definition.if_exists = has("EXISTS");
                 }
                 Action::Create | Action::Drop | Action::Alter => {}
@@ -473,10 +473,10 @@ impl Collector {
                     kind,
                     schema: key.1.as_deref().map(lossy),
                     name: lossy(&key.2),
-                    created_line: None,
+                    created: None,
                     if_not_exists: false,
                     or_replace: false,
-                    dropped_line: None,
+                    dropped: None,
                     if_exists: false,
                 });
                 self.definitions.insert(key, list.len() - 1);

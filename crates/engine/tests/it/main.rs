@@ -5,3 +5,5 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are their helper functions")]
 
 mod connect;
+mod plan;
+mod precheck;

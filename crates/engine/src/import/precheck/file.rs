@@ -31,7 +31,7 @@ pub(super) fn findings(look: &Look<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = hazards
         .iter()
         .filter(|hazard| !JUDGED.contains(&hazard.code))
-        .map(|hazard| of_hazard(hazard, hazard.code, severity(hazard.severity)))
+        .map(|hazard| of_hazard(hazard, hazard.code, severity(look, hazard)))
         .collect();
     if look.index.statements == 0 && look.index.damage.is_none() {
         found.push(Finding::info(
@@ -52,8 +52,14 @@ pub(super) fn findings(look: &Look<'_>) -> Vec<Finding> {
     found
 }
 
-fn severity(severity: hazard::Severity) -> Severity {
-    match severity {
+fn severity(look: &Look<'_>, hazard: &Hazard) -> Severity {
+    // A cut between two statements goes unnoticed by the server; one within a statement does not,
+    // and an open string is a hazard of its own.
+    let is_cut_within = look.index.complete_reason.contains("inside parentheses");
+    if hazard.code == "unterminated_comment" || (hazard.code == "truncated" && !is_cut_within) {
+        return Severity::Warning;
+    }
+    match hazard.severity {
         hazard::Severity::Error => Severity::Error,
         hazard::Severity::Warning => Severity::Warning,
         hazard::Severity::Info => Severity::Info,

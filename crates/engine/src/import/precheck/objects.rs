@@ -1,6 +1,7 @@
 //! Findings about databases and objects: what is missing, in the way, or lost.
 
 use dump::index::{Act, Database, Defined, Definition};
+use dump::reader::Place;
 
 use super::{Finding, Look, megabytes};
 use crate::import::existing::Object;
@@ -36,7 +37,9 @@ fn databases(look: &Look<'_>) -> Vec<Finding> {
         (_, _) => {}
     }
     found.extend(look.index.databases.iter().filter_map(|database| missing(look, database)));
-    found.extend(look.index.databases.iter().filter_map(|database| dropped(look, database)));
+    found.extend(
+        look.index.databases.iter().filter_map(|database| dropped_database(look, database)),
+    );
     found
 }
 
@@ -93,7 +96,7 @@ fn missing(look: &Look<'_>, database: &Database) -> Option<Finding> {
     )
 }
 
-fn dropped(look: &Look<'_>, database: &Database) -> Option<Finding> {
+fn dropped_database(look: &Look<'_>, database: &Database) -> Option<Finding> {
     let line = database.dropped_line?;
     let (tables, bytes) = look.existing.dropped.get(&database.name)?;
     let text = format!(
@@ -114,18 +117,18 @@ fn of_definition(look: &Look<'_>, definition: &Definition) -> Option<Finding> {
     let name = format!("{schema}.{}", definition.name);
     let there = there(look, definition, schema);
     let Some(object) = there else { return missing_object(look, definition, schema, &name) };
-    let drop = dropped_line(look, definition, object, schema);
-    let dropped_first = match (drop, definition.created_line) {
+    let drop = dropped(look, definition, object, schema);
+    let dropped_first = match (drop, definition.created) {
         (Some(drop), Some(create)) => drop < create,
         (Some(_), None) => true,
         (None, _) => false,
     };
     if dropped_first || definition.or_replace {
         let is_own = definition.kind == object.kind;
-        let line = drop.filter(|_| dropped_first).or(definition.created_line);
-        return is_own.then(|| lost(object, &name, line));
+        let line = drop.filter(|_| dropped_first).or(definition.created);
+        return is_own.then(|| lost(object, &name, line.map(|place| place.line)));
     }
-    let line = definition.created_line?;
+    let line = definition.created?.line;
     Some(match definition.if_not_exists {
         true => kept(object, &name).line(line).object(name),
         false => collides(object, &name).line(line).object(name),
@@ -135,7 +138,7 @@ fn of_definition(look: &Look<'_>, definition: &Definition) -> Option<Finding> {
 fn of_database(look: &Look<'_>, definition: &Definition) -> Option<Finding> {
     let name = &definition.name;
     let exists = look.existing.database(name).is_some();
-    match (exists, definition.created_line, definition.dropped_line) {
+    match (exists, definition.created, definition.dropped) {
         (true, Some(create), drop)
             if !definition.if_not_exists
                 && !definition.or_replace
@@ -143,14 +146,14 @@ fn of_database(look: &Look<'_>, definition: &Definition) -> Option<Finding> {
         {
             let text = format!("the database {name} is there already (error 1007)");
             let fix = "drop it first, or take its CREATE DATABASE out of the file";
-            Some(Finding::error("database_exists", text).line(create).object(name).fix(fix))
+            Some(Finding::error("database_exists", text).line(create.line).object(name).fix(fix))
         }
         (false, create, Some(drop))
             if !definition.if_exists && create.is_none_or(|create| create > drop) =>
         {
             let text =
                 format!("the file drops the database {name}, which is not there (error 1008)");
-            Some(Finding::error("unknown_database", text).line(drop).object(name))
+            Some(Finding::error("unknown_database", text).line(drop.line).object(name))
         }
         _ => None,
     }
@@ -168,33 +171,30 @@ fn there<'a>(look: &Look<'a>, definition: &Definition, schema: &str) -> Option<&
 
 /// Where the file drops what is there: by a statement of its kind, or with its database, or, for a
 /// trigger, with its table.
-fn dropped_line(
+fn dropped(
     look: &Look<'_>,
     definition: &Definition,
     object: &Object,
     schema: &str,
-) -> Option<u64> {
-    let database = look.index.databases.iter().find(|database| database.name == schema);
-    let with_database = database.and_then(|database| database.dropped_line);
-    let own = match definition.kind == object.kind {
-        true => definition.dropped_line,
-        false => look.index.demands.definitions.iter().find_map(|other| {
-            let is_same = other.kind == object.kind
-                && other.name == definition.name
-                && look.schema(&other.schema) == Some(schema);
-            is_same.then_some(other.dropped_line).flatten()
-        }),
+) -> Option<Place> {
+    let all = &look.index.demands.definitions;
+    let of_schema = |kind: Defined| {
+        all.iter()
+            .filter(move |other| other.kind == kind && look.schema(&other.schema) == Some(schema))
     };
-    // A trigger goes with its table, which the index does not name: any table that is dropped.
+    let with_database = all
+        .iter()
+        .find(|other| other.kind == Defined::Database && other.name == schema)
+        .and_then(|database| database.dropped);
+    let own = match definition.kind == object.kind {
+        true => definition.dropped,
+        false => of_schema(object.kind)
+            .find(|other| other.name == definition.name)
+            .and_then(|other| other.dropped),
+    };
+    // Which table a trigger goes with is not in the index: any that is dropped is believed.
     let with_table = (object.kind == Defined::Trigger)
-        .then(|| {
-            let definitions = look.index.demands.definitions.iter();
-            definitions
-                .filter(|other| other.kind == Defined::Table)
-                .filter(|other| look.schema(&other.schema) == Some(schema))
-                .filter_map(|other| other.dropped_line)
-                .min()
-        })
+        .then(|| of_schema(Defined::Table).filter_map(|other| other.dropped).min())
         .flatten();
     [own, with_database, with_table].into_iter().flatten().min()
 }
@@ -268,8 +268,8 @@ fn missing_object(
     schema: &str,
     name: &str,
 ) -> Option<Finding> {
-    let line = definition.dropped_line.filter(|_| !definition.if_exists)?;
-    let is_made_before = definition.created_line.is_some_and(|created| created < line);
+    let drop = definition.dropped.filter(|_| !definition.if_exists)?;
+    let is_made_before = definition.created.is_some_and(|created| created < drop);
     if is_made_before || is_unforeseeable(look) || SYSTEM.contains(&schema) {
         return None;
     }
@@ -277,7 +277,7 @@ fn missing_object(
         "the file drops the {} {name}, which is not there (error 1051 or the like)",
         word(definition.kind)
     );
-    Some(Finding::error("object_missing", text).line(line).object(name))
+    Some(Finding::error("object_missing", text).line(drop.line).object(name))
 }
 
 /// Statements that may create tables out of sight.
@@ -292,7 +292,7 @@ fn is_unforeseeable(look: &Look<'_>) -> bool {
 fn missing_tables(look: &Look<'_>) -> Vec<Finding> {
     let is_made = |schema: &str, name: &str| {
         look.index.demands.definitions.iter().any(|definition| {
-            definition.created_line.is_some()
+            definition.created.is_some()
                 && definition.name.eq_ignore_ascii_case(name)
                 && look.schema(&definition.schema).is_some_and(|s| s.eq_ignore_ascii_case(schema))
         })
