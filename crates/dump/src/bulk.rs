@@ -10,7 +10,7 @@
 //! branch and no dependent load in the chain, so short strings cost as little as long ones. What is
 //! left above a state's 6 bits does no harm: a shift looks only at those.
 
-use crate::rules::Client;
+use crate::rules::Rules;
 
 /// Where the automaton stands between two runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,11 +74,11 @@ pub(crate) struct Bulk {
 
 impl Bulk {
     /// `delimiter` is the first byte of the current delimiter.
-    pub(crate) fn new(delimiter: u8, client: Client) -> Bulk {
+    pub(crate) fn new(delimiter: u8, rules: Rules) -> Bulk {
         let mut table = Box::new([0; 256]);
         for (byte, entry) in (0..=255u8).zip(table.iter_mut()) {
             for state in STATES {
-                *entry |= next(state, byte, delimiter, client) << state;
+                *entry |= next(state, byte, delimiter, rules) << state;
             }
         }
         Bulk { table }
@@ -166,7 +166,7 @@ fn state_of(shift: u64) -> State {
 }
 
 /// One transition.
-fn next(state: u64, byte: u8, delimiter: u8, client: Client) -> u64 {
+fn next(state: u64, byte: u8, delimiter: u8, rules: Rules) -> u64 {
     match state {
         UNUSUAL => UNUSUAL,
         _ if byte == 0 || byte == b'\r' => UNUSUAL,
@@ -185,7 +185,7 @@ fn next(state: u64, byte: u8, delimiter: u8, client: Client) -> u64 {
             _ => DOUBLE,
         },
         _ if byte == delimiter => UNUSUAL,
-        _ if byte == b'$' && client.knows_dollar_quotes() => UNUSUAL,
+        _ if byte == b'$' && rules.client.knows_dollar_quotes() => UNUSUAL,
         BEFORE_ROW => match byte {
             b'(' => IN_ROW,
             b' ' | b'\n' | b'\t' => BEFORE_ROW,
@@ -199,6 +199,7 @@ fn next(state: u64, byte: u8, delimiter: u8, client: Client) -> u64 {
         IN_ROW | DASH => match byte {
             b')' => ROW_END,
             b'\'' => SINGLE,
+            b'"' if rules.ansi_quotes => UNUSUAL,
             b'"' => DOUBLE,
             b'-' if state == DASH => UNUSUAL,
             b'-' => DASH,

@@ -141,6 +141,8 @@ pub(crate) struct Machine {
     commands: bool,
     insert: Insert,
     head: Option<LastHead>,
+    /// The last head was read by the rules and the delimiter in force.
+    head_is_current: bool,
 }
 
 /// What is known of the current statement as an `INSERT … VALUES`.
@@ -180,7 +182,7 @@ impl Machine {
             rules,
             delimiter: b";".to_vec(),
             special: [false; 256],
-            bulk: Bulk::new(b';', rules.client),
+            bulk: Bulk::new(b';', rules),
             pos: 0,
             quote: 0,
             dollar_tag: Vec::new(),
@@ -194,6 +196,7 @@ impl Machine {
             commands: true,
             insert: Insert::default(),
             head: None,
+            head_is_current: false,
         };
         machine.classify();
         machine
@@ -250,8 +253,8 @@ impl Machine {
         }
         let first = self.delimiter.first().copied().unwrap_or(b';');
         self.special[usize::from(first)] = true;
-        self.bulk = Bulk::new(first, self.rules.client);
-        self.head = None;
+        self.bulk = Bulk::new(first, self.rules);
+        self.head_is_current = false;
     }
 
     /// Goes on until something happens. With `eof` the window holds all that is left.
@@ -424,7 +427,8 @@ impl Machine {
 
     /// The head that `text` begins with; its length up to and with VALUES.
     fn find_head(&mut self, text: &[u8]) -> Found<usize> {
-        if let Some(last) = &self.head
+        if self.head_is_current
+            && let Some(last) = &self.head
             && insert::begins_with(text, &last.text)
         {
             return Found::Values(last.text.len());
@@ -438,6 +442,7 @@ impl Machine {
                 let special = |b: &u8| matches!(*b, b'\\' | b'\r' | b'\n' | 0) || *b == delimiter;
                 let plain = self.rules.multibyte == Multibyte::None && !text.iter().any(special);
                 self.head = Some(LastHead { text, head, plain });
+                self.head_is_current = true;
                 Found::Values(self.head.as_ref().map_or(0, |last| last.head.length))
             }
         }
@@ -571,6 +576,10 @@ impl Machine {
         if next == 0 && !self.rules.binary_mode {
             return Some(Event::Fault { fault: Fault::Nul, at: at + 1 });
         }
+        if self.quote == b'"' && self.rules.ansi_quotes {
+            // Only `mysql` comes here; to the server this is an ordinary character of a name.
+            self.insert.tail = true;
+        }
         if self.quote != 0 || next == b'N' {
             let ends_name = next == b'`' && self.quote == next;
             let length = if ends_name { 1 } else { 2 };
@@ -656,6 +665,8 @@ impl Machine {
                 (b'+', Client::MySql) => self.server_comment = ServerComment::Hint,
                 _ => {}
             }
+            // What the server makes of it, whoever looks for rows does not know.
+            self.insert.tail |= self.server_comment != ServerComment::None;
         } else if self.quote == 0 && rest.starts_with(b"*/") {
             self.server_comment = ServerComment::None;
         }

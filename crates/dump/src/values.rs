@@ -5,7 +5,7 @@
 //! comments. Values are located, not converted. A value that is more than one literal is
 //! [`Kind::Expression`], which callers leave to the server.
 
-use crate::rules::Rules;
+use crate::rules::{Client, Multibyte, Rules};
 
 /// Complete rows at the start of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl<'a> Rows<'a> {
     fn skip_blanks(&self, mut pos: usize) -> usize {
         while let Some(byte) = self.text.get(pos) {
             match byte {
-                b'#' | b'-' | b'/' => match comment(&self.text[pos..]) {
+                b'#' | b'-' | b'/' => match comment(&self.text[pos..], self.rules.client) {
                     Some(Some(length)) => pos += length,
                     Some(None) | None => return pos,
                 },
@@ -191,20 +191,21 @@ impl Iterator for Cells<'_> {
 fn element(text: &[u8], rules: Rules) -> Option<usize> {
     match text[0] {
         quote @ (b'\'' | b'"' | b'`') => quoted(text, quote, rules),
-        b'#' | b'-' | b'/' => comment(text).unwrap_or(Some(1)),
+        b'#' | b'-' | b'/' => comment(text, rules.client).unwrap_or(Some(1)),
         _ => Some(rules.multibyte.char_len(text)),
     }
 }
 
 /// Length of the comment that `text` starts with, if one does: `Some(None)` if it does not end
 /// within `text`. Executable comments are none.
-fn comment(text: &[u8]) -> Option<Option<usize>> {
+fn comment(text: &[u8], client: Client) -> Option<Option<usize>> {
     match text {
         [b'#', ..] | [b'-', b'-'] => Some(to_line_end(text)),
         [b'-', b'-', blank, ..] if blank.is_ascii_whitespace() || *blank == 0x0B => {
             Some(to_line_end(text))
         }
-        [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] => None,
+        [b'/', b'*', b'!', ..] => None,
+        [b'/', b'*', b'M', b'!', ..] if client == Client::MariaDb => None,
         [b'/', b'*', rest @ ..] => Some(memchr::memmem::find(rest, b"*/").map(|end| end + 4)),
         _ => None,
     }
@@ -220,7 +221,7 @@ fn quoted(text: &[u8], quote: u8, rules: Rules) -> Option<usize> {
     let name = quote == b'`' || (quote == b'"' && rules.ansi_quotes);
     let escapes = !name && !rules.no_backslash_escapes;
     let mut pos = 1;
-    if rules.multibyte == crate::rules::Multibyte::None {
+    if rules.multibyte == Multibyte::None {
         loop {
             let rest = text.get(pos..)?;
             let at = match escapes {
