@@ -215,9 +215,9 @@ pub fn classify(text: &[u8], rules: Rules, target: Target) -> Class {
         Kind::Use => class.object = name_at(&first, 1).map(|(name, _)| name),
         Kind::Insert => class.object = insert_target(&first),
         Kind::LoadFile => class.touches_files = true,
-        Kind::Query => class.touches_files = writes_file(text, rules, target),
         _ => {}
     }
+    class.touches_files |= mentions_file(text) && writes_file(text, rules, target);
     if class.kind == Kind::Set && class.assignments.iter().any(|a| a.name == b"password") {
         class.kind = Kind::Account;
     }
@@ -374,7 +374,14 @@ fn insert_target(tokens: &[Spanned<'_>]) -> Option<ObjectName> {
     name_at(tokens, at).map(|(name, _)| name)
 }
 
-/// `INTO OUTFILE`, `INTO DUMPFILE` or `LOAD_FILE(…)` anywhere.
+/// Whether a look at the tokens is worth it.
+fn mentions_file(text: &[u8]) -> bool {
+    memchr::memchr2_iter(b'f', b'F', text)
+        .any(|at| text.get(at..at + 4).is_some_and(|word| word.eq_ignore_ascii_case(b"file")))
+}
+
+/// `INTO OUTFILE`, `INTO DUMPFILE` or `LOAD_FILE(…)` anywhere: also in a routine, which may be
+/// called later.
 fn writes_file(text: &[u8], rules: Rules, target: Target) -> bool {
     Tokens::new(text, rules, target).any(|spanned| {
         ["OUTFILE", "DUMPFILE", "LOAD_FILE"].iter().any(|word| spanned.token.is(word))

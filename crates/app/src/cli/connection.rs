@@ -153,20 +153,89 @@ fn client_section(text: &str) -> Vec<(String, String)> {
     settings
 }
 
-/// A value without its quotes, or without the comment behind it.
+/// A value as the stock clients take it: without the comment behind it, the quotes around it, and
+/// its escapes.
 fn unquoted(value: &str) -> String {
-    for quote in ['"', '\''] {
-        if let Some(rest) = value.strip_prefix(quote)
-            && let Some((inner, _)) = rest.split_once(quote)
-        {
-            return inner.to_owned();
+    let value = &value[..comment_at(value)].trim_end();
+    let inner = ['"', '\'']
+        .into_iter()
+        .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote))
+        .unwrap_or(value);
+    let mut plain = String::new();
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        let next = if c == '\\' { chars.next() } else { None };
+        match next {
+            None => plain.push(c),
+            Some('n') => plain.push('\n'),
+            Some('t') => plain.push('\t'),
+            Some('r') => plain.push('\r'),
+            Some('b') => plain.push('\u{8}'),
+            Some('s') => plain.push(' '),
+            Some(quoted @ ('"' | '\'' | '\\')) => plain.push(quoted),
+            Some(other) => plain.extend(['\\', other]),
         }
     }
-    value.split(" #").next().unwrap_or(value).trim_end().to_owned()
+    plain
+}
+
+/// Where a `#` outside quotes begins a comment, or the value's length.
+fn comment_at(value: &str) -> usize {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, c) in value.char_indices() {
+        match (quote, c) {
+            (None, '#') => return at,
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), _) if c == open && !escaped => quote = None,
+            _ => {}
+        }
+        escaped = quote.is_some() && c == '\\' && !escaped;
+    }
+    value.len()
 }
 
 fn first_line(path: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("read the password file {}: {error}", path.display()))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_value(written: &str, meant: &str) {
+        let text = format!("[mysqld]\npassword=no\n[client]\n; note\n{written}\n[mysql]\nuser=no");
+        assert_eq!(client_section(&text), [("password".to_owned(), meant.to_owned())], "{written}");
+    }
+
+    #[test]
+    fn option_files_are_read_as_the_stock_clients_do() {
+        check_value("password = plain", "plain");
+        check_value("  password=with = sign  ", "with = sign");
+        check_value("password=cut#here", "cut");
+        check_value("password='kept # here' # but not this", "kept # here");
+        check_value(r#"password="a \"quoted\" one""#, r#"a "quoted" one"#);
+        check_value(r"password=back\\slash\sand\xother", r"back\slash and\xother");
+        check_value("password=\"unclosed", "\"unclosed");
+    }
+
+    #[track_caller]
+    fn check_split(argument: &str, shown: &str, password: &str) {
+        let split = split_password(argument);
+        assert_eq!(split, Some((shown.to_owned(), password.to_owned())), "{argument}");
+    }
+
+    #[test]
+    fn a_password_is_cut_out_of_any_argument() {
+        check_split("mysql://u:p@h/d", "mysql://u@h/d", "p");
+        check_split("--to=mariadb://u:p%40q@h:1/d?x=y", "--to=mariadb://u@h:1/d?x=y", "p%40q");
+        check_split("mysql://u:a:b@c@h", "mysql://u@h", "a:b@c");
+        check_split("mysql://u:@h", "mysql://u@h", "");
+        for nothing in ["mysql://u@h/d", "mysql://h/d?a=b:c@d", "https://u:p@h/d", "plain:text@x"] {
+            assert_eq!(split_password(nothing), None, "{nothing}");
+        }
+    }
 }

@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::schema;
+
 fn dbferry(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dbferry")).arg("inspect").args(args).output().unwrap()
 }
@@ -122,73 +124,12 @@ fn the_document_follows_its_schema() {
         let output = dbferry(&["--json", fixture(name).to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(0), "{name}");
         let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-        conforms(&document, &schema, &schema, name);
+        schema::conforms(&document, &schema, name);
     }
     let (code, text, _) = check("nul.sql", b"SELECT 1;\n\0", &["--json"]);
     let document: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &document["complete"]), (1, &Value::from("damaged")));
-    conforms(&document, &schema, &schema, "nul.sql");
-}
-
-/// The part of JSON Schema that the file uses, and no more: an unknown key would be a hole. Fields
-/// that the schema does not name are refused too, so that none goes undocumented.
-fn conforms(value: &Value, schema: &Value, root: &Value, at: &str) {
-    if let Some(target) = schema.get("$ref") {
-        let pointer = target.as_str().unwrap().trim_start_matches('#');
-        return conforms(value, root.pointer(pointer).unwrap(), root, at);
-    }
-    if let Some(choices) = schema.get("anyOf") {
-        let choices = choices.as_array().unwrap();
-        let choice =
-            choices.iter().find(|c| (c.get("type") == Some(&"null".into())) == value.is_null());
-        return conforms(value, choice.unwrap(), root, at);
-    }
-    if let Some(constant) = schema.get("const") {
-        assert_eq!(value, constant, "{at}");
-        return;
-    }
-    if let Some(values) = schema.get("enum") {
-        assert!(values.as_array().unwrap().contains(value), "{at}: {value} is none of {values}");
-        return;
-    }
-    assert!(types(&schema["type"]).contains(&type_of(value)), "{at}: {value} has another type");
-    if let (Some(least), Some(number)) = (schema.get("minimum"), value.as_u64()) {
-        assert!(number >= least.as_u64().unwrap(), "{at}: {number} is too small");
-    }
-    if let Some(items) = value.as_array() {
-        let most = schema.get("maxItems").and_then(Value::as_u64).unwrap_or(u64::MAX);
-        assert!(items.len() as u64 <= most, "{at}: too many items");
-        for (index, item) in items.iter().enumerate() {
-            conforms(item, &schema["items"], root, &format!("{at}[{index}]"));
-        }
-    }
-    let Some(fields) = value.as_object() else { return };
-    for key in schema["required"].as_array().unwrap() {
-        assert!(fields.contains_key(key.as_str().unwrap()), "{at}: {key} is missing");
-    }
-    for (key, field) in fields {
-        let property = schema["properties"].get(key);
-        let property = property.unwrap_or_else(|| panic!("{at}: {key} is not documented"));
-        conforms(field, property, root, &format!("{at}.{key}"));
-    }
-}
-
-fn types(schema: &Value) -> Vec<&str> {
-    match schema {
-        Value::Array(list) => list.iter().map(|one| one.as_str().unwrap()).collect(),
-        one => vec![one.as_str().unwrap()],
-    }
-}
-
-fn type_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
+    schema::conforms(&document, &schema, "nul.sql");
 }
 
 #[test]

@@ -1,9 +1,14 @@
 //! The integration tests of the crate, one binary.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod import_errors;
 mod inspect;
+mod interrupt;
 mod lexer_oracle;
+mod memory;
+mod passwords;
 mod prefix;
 mod sameness;
 mod sameness_cases;
+mod schema;
 mod tidy;

@@ -407,7 +407,9 @@ fn failure(file: &str, target: Target, failed: Failed, report: Report) -> Failur
     {
         let schema = table.schema.as_ref().map(|s| String::from_utf8_lossy(s).into_owned());
         error = error.in_table(schema.as_deref(), String::from_utf8_lossy(&table.name));
-        if let Some(row) = message.as_deref().and_then(excerpt::error_row) {
+        if error.object.row.is_none()
+            && let Some(row) = message.as_deref().and_then(excerpt::error_row)
+        {
             error = error.in_row(row);
         }
     }

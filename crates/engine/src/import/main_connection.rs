@@ -16,6 +16,7 @@ use dump::token::{Target, Token, Tokens};
 use dump::values::Rows;
 
 use super::batch::{Batch, Member};
+use super::excerpt::error_row;
 use super::feed::{RowsPart, Single, rules_from};
 use super::lanes::interrupted;
 use super::session::{ORDER_VARIABLES, SessionState};
@@ -30,6 +31,9 @@ const SAVEPOINT: &str = "dbferry_oversized_insert";
 const STOP_GRACE: Duration = Duration::from_secs(1);
 /// How long a stopped statement may take to answer.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// The statements that an oversized INSERT is cut into are no longer than this, in bytes.
+const PIECE_BYTES: usize = 4 << 20;
 
 /// What is in, as far as it is known to be committed.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +93,8 @@ pub struct MainConnection {
     temporary: HashSet<Vec<u8>>,
     barred: Option<&'static str>,
     oversized: Option<Oversized>,
+    /// Rows of the oversized INSERT that were sent before the part at hand.
+    rows_before: u64,
     pending: Applied,
     applied: Applied,
 }
@@ -107,6 +113,7 @@ impl MainConnection {
             temporary: HashSet::new(),
             barred: None,
             oversized: None,
+            rows_before: 0,
             pending: Applied::default(),
             applied: Applied::default(),
         }
@@ -268,6 +275,7 @@ impl MainConnection {
             })
         };
         if part.first {
+            self.rows_before = 0;
             self.begin_oversized(&part.table).await.map_err(failed)?;
         }
         let rows = match self.send_rows(part).await {
@@ -277,6 +285,7 @@ impl MainConnection {
                 return Err(failed(error));
             }
         };
+        self.rows_before += rows;
         let bytes = part.rows_text.len() as u64;
         self.pending.rows.push((part.table.clone(), rows, bytes));
         if part.last {
@@ -325,18 +334,19 @@ impl MainConnection {
     /// Sends rows in statements that the server accepts; returns how many rows.
     async fn send_rows(&mut self, part: &RowsPart) -> Result<u64> {
         let limit = self.conn.statement_bytes_max() as usize;
-        let mut sent = 0;
+        let (mut sent, mut begun) = (0, 0);
         let mut statement = Vec::new();
         let (mut rows, mut done) = (Rows::new(&part.rows_text, part.rules), 0);
         for row in rows.by_ref() {
             let text = &part.rows_text[row.start..row.end];
             let size = part.head.len() + text.len() + 1;
             if size > limit {
-                return Err(row_too_large(size, limit).in_row(sent + 1));
+                return Err(row_too_large(size, limit).in_row(self.rows_before + sent + 1));
             }
-            if !statement.is_empty() && statement.len() + text.len() + 1 > limit {
-                self.run(&statement).await?;
+            if !statement.is_empty() && statement.len() + text.len() + 1 > limit.min(PIECE_BYTES) {
+                self.piece(&statement, begun).await?;
                 statement.clear();
+                begun = sent;
             }
             if statement.is_empty() {
                 statement.extend_from_slice(&part.head);
@@ -355,9 +365,20 @@ impl MainConnection {
             statement.extend_from_slice(rest);
         }
         if !statement.is_empty() {
-            self.run(&statement).await?;
+            self.piece(&statement, begun).await?;
         }
         Ok(sent)
+    }
+
+    /// Runs a piece; the server counts its rows from 1, where `begun` rows of the part came before.
+    async fn piece(&mut self, statement: &[u8], begun: u64) -> Result<()> {
+        self.run(statement).await.map(|_effect| ()).map_err(|error| {
+            let row = error.server.as_ref().and_then(|server| error_row(&server.message));
+            match row {
+                Some(row) => error.in_row(self.rows_before + begun + row),
+                None => error,
+            }
+        })
     }
 
     /// Runs a statement with the file's locks held, unless it is about locks itself.

@@ -1,0 +1,157 @@
+//! Statements that fail: where, how it is shown, and what is in.
+
+use sandbox::Flavor;
+
+use super::Bench;
+
+#[test]
+fn a_syntax_error_is_shown_with_its_place() {
+    let text = "CREATE TABLE t (id INT PRIMARY KEY);\nINSERT INTO t VALUES (1);\n\
+                INSERT INTO t VALUES (2);\n\n-- here\nCREATE TABLE u (\n  a INT,\n  b INT,,\n  \
+                c INT);\nINSERT INTO t VALUES (3);\n";
+    let byte = text.find("CREATE TABLE u").unwrap();
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor);
+        for mode in [&["--serial"][..], &["--threads", "3", "--batch-bytes", "1"]] {
+            bench.wipe();
+            let ended = bench.run(text, mode);
+            let place = format!("dump.sql line 8 byte {byte}");
+            let applied =
+                "applied: everything before line 6 (3 statements, 2 rows); nothing after it";
+            ended.check(1, &["server error 1064", &place, "CREATE TABLE u (   a INT,", applied]);
+            // The servers point before or after the comma that is too much.
+            check_caret(&ended.stderr, &[",   c INT)", "   c INT)"]);
+            assert_eq!(bench.tables(), "t");
+            assert_eq!(bench.sql("SELECT GROUP_CONCAT(id) FROM imp.t"), "1,2");
+        }
+    }
+}
+
+/// The caret stands under the first character of one of these.
+#[track_caller]
+fn check_caret(stderr: &str, marked: &[&str]) {
+    let lines: Vec<&str> = stderr.lines().collect();
+    let caret = lines.iter().position(|line| line.ends_with('^')).expect("a caret");
+    let column = lines[caret].chars().count() - 1;
+    let shown: String = lines[caret - 1].chars().skip(column).collect();
+    assert!(marked.iter().any(|text| shown.starts_with(text)), "{stderr}");
+}
+
+#[test]
+fn a_failing_row_is_named_without_its_values() {
+    let text = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(12));\n\
+                INSERT INTO t VALUES (1,'a');\n\
+                INSERT INTO t VALUES (2,'b'),(3,'canary-row-value'),(4,'d');\n";
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor);
+        for mode in [&["--serial"][..], &["--threads", "3", "--batch-bytes", "1"]] {
+            bench.wipe();
+            let report = bench.folder.path().join("report.json");
+            let ended = bench.run(
+                text,
+                &[mode, &["--json", "--report", &report.display().to_string()]].concat(),
+            );
+            ended.check(
+                1,
+                &["server error 1406", "line 3", "table t, row 2", "INSERT INTO t VALUES (…,…)"],
+            );
+            for said in [&ended.stderr, &ended.stdout, &std::fs::read_to_string(&report).unwrap()] {
+                assert!(!said.contains("canary"), "{said}");
+            }
+            assert_eq!(bench.sql("SELECT GROUP_CONCAT(id) FROM imp.t"), "1");
+        }
+    }
+}
+
+#[test]
+fn only_the_servers_own_text_quotes_a_value() {
+    let bench = Bench::start(Flavor::MariaDb);
+    let text = "CREATE TABLE t (v VARCHAR(30) PRIMARY KEY);\nINSERT INTO t VALUES ('canary-7');\n\
+                INSERT INTO t VALUES ('other'),('canary-7');\n";
+    let ended = bench.run(text, &["--json"]);
+    ended.check(1, &["server error 1062"]);
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let error = &report["error"];
+    assert!(error["server_message"].as_str().unwrap().contains("canary-7"));
+    assert!(!error["message"].as_str().unwrap().contains("canary"), "{error}");
+    assert!(!error["excerpt"].as_str().unwrap().contains("canary"), "{error}");
+}
+
+#[test]
+fn passwords_in_statements_are_not_shown() {
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor);
+        let text = "CREATE USER u@localhost IDENTIFIED BY 'canary-1', u@localhost IDENTIFIED BY 'canary-2' nonsense;\n";
+        let ended = bench.run(text, &["--json"]);
+        ended.check(
+            1,
+            &["server error 1064", "IDENTIFIED BY …, u@localhost IDENTIFIED BY … nonsense"],
+        );
+        let ours: Vec<&str> =
+            ended.stderr.lines().filter(|line| !line.contains("server error")).collect();
+        assert!(!ours.join("\n").contains("canary"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_row_larger_than_the_server_accepts_is_named() {
+    for flavor in Flavor::ALL {
+        let bench = Bench::start_with(flavor, &["--max-allowed-packet=65536"]);
+        let big = "x".repeat(70_000);
+        let head =
+            "CREATE TABLE t (id INT PRIMARY KEY, v LONGTEXT);\nINSERT INTO t VALUES (1,'a');\n";
+        let rows: Vec<String> =
+            (10..4000).map(|id| format!("({id},'small row of {id}')")).collect();
+        // Longer than the limit, but of small rows: sent in pieces.
+        let text = format!("{head}INSERT INTO t VALUES {};\n", rows.join(","));
+        assert!(text.len() > 80_000);
+        bench.run(&text, &[]).check(0, &["3,991 rows"]);
+        bench.wipe();
+        let text = format!(
+            "{head}INSERT INTO t VALUES (2,'b');\nINSERT INTO t VALUES (3,'c'),(4,'{big}');\n"
+        );
+        for mode in [&["--serial"][..], &["--threads", "2"]] {
+            bench.wipe();
+            let ended = bench.run(&text, mode);
+            ended.check(
+                1,
+                &[
+                    "larger than the server accepts",
+                    "line 4",
+                    "table t",
+                    "row 2",
+                    "max_allowed_packet",
+                ],
+            );
+            assert!(ended.stderr.len() < 2000, "{}", ended.stderr);
+            assert_eq!(bench.sql("SELECT GROUP_CONCAT(id) FROM imp.t"), "1,2");
+        }
+        let other = format!("{head}UPDATE t SET v = '{big}';\n");
+        bench.wipe();
+        bench.run(other, &[]).check(1, &["too large for max_allowed_packet=65536", "line 3"]);
+    }
+}
+
+#[test]
+fn an_unknown_collation_is_an_error_with_its_place() {
+    let bench = Bench::start(Flavor::MariaDb);
+    let text = "CREATE TABLE a (id INT);\nINSERT INTO a VALUES (1);\n\
+                CREATE TABLE b (id INT) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci;\n";
+    let ended = bench.run(text, &[]);
+    ended.check(
+        1,
+        &["server error 1273", "utf8mb4_0900_ai_ci", "line 3", "everything before line 3"],
+    );
+    assert_eq!(bench.tables(), "a");
+}
+
+#[test]
+fn a_failure_inside_a_transaction_says_that_it_is_undone() {
+    let text = "CREATE TABLE t (id INT PRIMARY KEY);\nINSERT INTO t VALUES (1);\nBEGIN;\n\
+                INSERT INTO t VALUES (2);\nINSERT INTO t VALUES (1);\nCOMMIT;\n";
+    let bench = Bench::start(Flavor::MariaDb);
+    let ended = bench.run(text, &[]);
+    let applied = "applied: everything up to byte 61 (2 statements, 1 rows); the transaction that was open there is rolled back";
+    ended.check(1, &["server error 1062", "line 5", applied]);
+    assert_eq!(bench.sql("SELECT GROUP_CONCAT(id) FROM imp.t"), "1");
+}
