@@ -179,10 +179,12 @@ pub struct Loading {
     pub after_fixing: bool,
     /// The file defined a trigger on it before.
     pub after_trigger: bool,
-    /// The definition has foreign keys.
+    /// It has foreign keys, by its definition or an ALTER TABLE.
     pub foreign_keys: bool,
     /// Some rows come while `foreign_key_checks` are on.
-    pub checks_foreign_keys: bool,
+    pub foreign_key_checks: bool,
+    /// Some rows come while they are on and the file has given it foreign keys.
+    pub checked_foreign_keys: bool,
     /// The definition has an AUTO_INCREMENT column that some INSERT does not name.
     pub numbered_by_server: bool,
     /// The definition makes it system-versioned.
@@ -195,7 +197,7 @@ pub struct Loading {
     pub no_engine_substitution: Option<bool>,
     /// Bytes of its longest INSERT.
     pub longest_insert: u64,
-    /// Bytes of its longest run of INSERTs with nothing in between.
+    /// Bytes of its longest run of two or more INSERTs with nothing in between.
     pub longest_run: u64,
 }
 
@@ -243,8 +245,17 @@ struct Flow {
     opaque: bool,
     fixing: bool,
     no_engine_substitution: Option<bool>,
-    /// The table of the last INSERT, and the bytes of its run.
-    run: Option<(Option<Vec<u8>>, Vec<u8>, u64)>,
+    /// The INSERTs before this one with nothing in between.
+    run: Option<Run>,
+}
+
+/// INSERTs into one table with nothing in between.
+#[derive(Debug)]
+struct Run {
+    schema: Option<Vec<u8>>,
+    table: Vec<u8>,
+    bytes: u64,
+    statements: u64,
 }
 
 /// A statement and how it was seen.
@@ -280,28 +291,33 @@ impl Collector {
     pub(super) fn rows(&mut self, rows: &Rows<'_>) -> Loading {
         let row = rows.bytes.checked_div(rows.rows).unwrap_or(0);
         longer(&mut self.demands.longest_row, row, rows.place);
-        let goes_on = matches!(&self.flow.run, Some((schema, table, _))
-            if schema.as_deref() == rows.schema && table == rows.table);
+        let goes_on = self
+            .flow
+            .run
+            .as_ref()
+            .is_some_and(|run| run.schema.as_deref() == rows.schema && run.table == rows.table);
         // Not looked up for every INSERT.
         if !goes_on || rows.replace {
             let act = if rows.replace { Act::Replace } else { Act::Insert };
             self.need(act, rows.schema, rows.place);
         }
         let flow = &mut self.flow;
-        if !goes_on {
-            flow.run = Some((rows.schema.map(<[u8]>::to_vec), rows.table.to_vec(), 0));
-        }
-        let run = flow.run.as_mut().map_or(0, |run| {
-            run.2 += rows.bytes;
-            run.2
+        let run = flow.run.take().filter(|_| goes_on).unwrap_or_else(|| Run {
+            schema: rows.schema.map(<[u8]>::to_vec),
+            table: rows.table.to_vec(),
+            bytes: 0,
+            statements: 0,
         });
+        let run = Run { bytes: run.bytes + rows.bytes, statements: run.statements + 1, ..run };
+        let longest_run = if run.statements > 1 { run.bytes } else { 0 };
+        flow.run = Some(run);
         Loading {
             in_transaction: flow.in_transaction || flow.autocommit_off,
             after_opaque: flow.opaque,
             after_fixing: flow.fixing,
-            checks_foreign_keys: !flow.foreign_keys_off,
+            foreign_key_checks: !flow.foreign_keys_off,
             longest_insert: rows.bytes,
-            longest_run: run,
+            longest_run,
             ..Loading::default()
         }
     }
@@ -571,7 +587,8 @@ impl Loading {
         self.in_transaction |= more.in_transaction;
         self.after_opaque |= more.after_opaque;
         self.after_fixing |= more.after_fixing;
-        self.checks_foreign_keys |= more.checks_foreign_keys;
+        self.foreign_key_checks |= more.foreign_key_checks;
+        self.checked_foreign_keys |= more.foreign_key_checks && self.foreign_keys;
         self.longest_insert = self.longest_insert.max(more.longest_insert);
         self.longest_run = self.longest_run.max(more.longest_run);
     }

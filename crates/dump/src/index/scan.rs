@@ -220,6 +220,9 @@ impl Scan {
             let substitution = self.demands.no_engine_substitution();
             self.catalog.set_traits(text, class, self.rules, self.target, substitution);
         }
+        if class.kind == Kind::Table && class.action == Action::Alter {
+            self.catalog.add_foreign_keys(text, class, self.rules, self.target);
+        }
     }
 
     /// Tells the collector of rows.

@@ -286,21 +286,26 @@ fn in_order_because(look: &Look<'_>) -> Option<&'static str> {
         (loading.numbered_by_server, "the server numbers its rows"),
         (loading.longest_insert > whole_max.min(packet), "its INSERTs are sent in pieces"),
     ];
-    let small = loading.longest_run <= look.options.batch_bytes as u64;
+    let batch = look.options.batch_bytes as u64;
+    let no_full_batch = [
+        (table.bytes <= batch, "it is small"),
+        (loading.longest_run <= batch, "its INSERTs do not follow one another, or are too few"),
+    ];
     by_file
         .into_iter()
         .find_map(|(holds, reason)| holds.then_some(reason))
         .or_else(|| by_definition(look))
-        .or(small.then_some("it is small"))
+        .or_else(|| no_full_batch.into_iter().find_map(|(holds, reason)| holds.then_some(reason)))
 }
 
 /// What the definition demands: the file's, or that of the table that is there.
 fn by_definition(look: &Look<'_>) -> Option<&'static str> {
     let loading = &look.table.loading;
-    let (engine, foreign_keys, versioned, triggers) = match look.kept() {
+    let (engine, checked_keys, versioned, triggers) = match look.kept() {
         Some(None) => return Some("it is not a plain table"),
         Some(Some(there)) => {
-            (there.engine.clone(), there.foreign_keys, there.versioned, there.triggers)
+            let checked = there.foreign_keys && loading.foreign_key_checks;
+            (there.engine.clone(), checked, there.versioned, there.triggers)
         }
         None if look.table.defined_line.is_none() => {
             return Some("it was not found in the catalogue");
@@ -309,13 +314,13 @@ fn by_definition(look: &Look<'_>) -> Option<&'static str> {
             let named = look.table.engine.as_deref().map(str::to_ascii_lowercase);
             let known = named.filter(|name| look.facts.engines.contains(name));
             let engine = known.unwrap_or(look.facts.default_engine.to_ascii_lowercase());
-            (Some(engine), loading.foreign_keys, loading.versioned, false)
+            (Some(engine), loading.checked_foreign_keys, loading.versioned, false)
         }
     };
     let reasons = [
         (engine.as_deref() != Some("innodb"), "its engine has no transactions"),
         (triggers, "it has triggers"),
-        (foreign_keys && loading.checks_foreign_keys, "it has foreign keys that are checked"),
+        (checked_keys, "it has foreign keys that are checked"),
         (versioned, "it is system-versioned"),
         (loading.computed_default, "a column's default is an expression"),
     ];

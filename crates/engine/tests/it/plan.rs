@@ -172,7 +172,13 @@ fn the_way_of_rows_is_foreseen() {
     check("SET timestamp = 1;", insert, fixing);
     let long = format!("INSERT INTO t VALUES {}(9, 9);", "(1, 2), ".repeat(200));
     check("", &long, Some("its INSERTs are sent in pieces"));
-    check("", &format!("{insert} SELECT 1;"), Some("it is small"));
+    let few = Some("its INSERTs do not follow one another, or are too few");
+    check("", &format!("{insert} SELECT 1;"), few);
+    let alter = "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES p (id);";
+    let checked = Some("it has foreign keys that are checked");
+    check(alter, insert, checked);
+    check(&format!("{alter} CREATE INDEX i ON t (a);"), insert, checked);
+    check(&format!("SET foreign_key_checks = 0; {alter}"), insert, None);
     check("DROP TABLE t; -- CREATE TABLE t ", insert, Some("it was not found in the catalogue"));
 }
 

@@ -170,7 +170,7 @@ fn facts_of(page: &mut String, plan: &Plan) {
         .into_iter()
         .chain(counts.map(|(count, word)| counted(count as u64, word)))
         .collect();
-    fact("Creates", &counts.join(", "));
+    fact("Contents", &counts.join(", "));
     fact("How", &how(plan));
     let estimates = &plan.estimates;
     let free = estimates
@@ -264,5 +264,90 @@ fn shortened(name: &str) -> String {
     match name.char_indices().nth(NAME_WIDTH_MAX) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::import::plan::{Estimates, File, SCHEMA, Steps, TablePlan, Target};
+
+    use super::*;
+
+    fn table(name: &str, rows: u64, reason: Option<&'static str>) -> TablePlan {
+        let way = if reason.is_some() { Way::InOrder } else { Way::Lanes };
+        TablePlan { name: name.into(), rows, rows_exact: true, bytes: rows * 100, way, reason }
+    }
+
+    fn plan() -> Plan {
+        Plan {
+            schema: SCHEMA,
+            target: Target {
+                url: "mysql://root@db:3306/shop".into(),
+                server: "mysql",
+                version: "9.7.0".into(),
+                database: Some("shop".into()),
+            },
+            file: File {
+                name: "shop.sql.gz".into(),
+                size: Some(20_000_000),
+                compression: "gzip".into(),
+                generator: "mysqldump",
+                made_on: Some("5.7.44-log".into()),
+                complete: "complete",
+            },
+            lanes: 4,
+            tables: vec![
+                table("shop.item", 1_000_000, None),
+                table("shop.log\n", 12, Some("it is small")),
+            ],
+            steps: Steps {
+                statements: 40,
+                databases: 0,
+                tables: 2,
+                sequences: 0,
+                views: 1,
+                routines: 0,
+                triggers: 0,
+                events: 0,
+                accounts: 0,
+            },
+            findings: vec![Finding {
+                code: "unknown_sql_mode",
+                severity: Severity::Error,
+                line: Some(58),
+                object: Some("NO_AUTO_CREATE_USER".into()),
+                text: "MySQL 9.7.0 refuses the sql_mode NO_AUTO_CREATE_USER (error 1231)".into(),
+                fix: Some("remove NO_AUTO_CREATE_USER from the file".into()),
+            }],
+            estimates: Estimates {
+                text_bytes: 101_000_000,
+                rows: 1_000_012,
+                insert_bytes: 100_001_200,
+                lanes_bytes: 100_000_000,
+                disk_bytes: 200_002_400,
+                free_bytes: Some(5_000_000_000),
+            },
+        }
+    }
+
+    #[test]
+    fn the_page_is_aligned_and_says_what_stops_the_import() {
+        insta::assert_snapshot!(page(&plan()), @r"
+        File      shop.sql.gz (gzip, 20.0 MB)
+                  made by mysqldump on 5.7.44-log; complete: complete
+        Target    mysql://root@db:3306/shop (mysql 9.7.0, database shop)
+        Contents  40 statements, 2 tables, 1 view
+        How       1,000,012 rows, 100 MB of INSERTs; 100 MB of them on up to 4 connections
+        Disk      about 200 MB with indexes and logs, 5.00 GB are free
+
+        TABLE            ROWS    BYTES  HOW
+        shop.item   1,000,000   100 MB  in parallel
+        shop.log\n         12  1.20 kB  in order: it is small
+
+        error    line 58: MySQL 9.7.0 refuses the sql_mode NO_AUTO_CREATE_USER (error 1231) [unknown_sql_mode]
+                 → remove NO_AUTO_CREATE_USER from the file
+
+        The import would fail. Nothing was changed.
+        ");
     }
 }

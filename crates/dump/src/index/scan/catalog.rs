@@ -314,6 +314,9 @@ impl Catalog {
         target: Target,
         no_engine_substitution: Option<bool>,
     ) {
+        if object_word(text, rules, target) != Some("TABLE") {
+            return;
+        }
         let Some(key) = class.object.as_ref().map(|object| self.key(object)) else { return };
         let entry = self.places.get(&key).and_then(|&at| self.tables.get_mut(at)?.as_mut());
         let Some(entry) = entry else { return };
@@ -324,6 +327,22 @@ impl Catalog {
         entry.loading.versioned = traits.loading.versioned;
         entry.loading.computed_default = traits.loading.computed_default;
         entry.loading.no_engine_substitution = no_engine_substitution;
+    }
+
+    /// Takes the foreign keys of an ALTER TABLE.
+    pub(super) fn add_foreign_keys(
+        &mut self,
+        text: &[u8],
+        class: &Class,
+        rules: Rules,
+        target: Target,
+    ) {
+        let Some(key) = class.object.as_ref().map(|object| self.key(object)) else { return };
+        let entry = self.places.get(&key).and_then(|&at| self.tables.get_mut(at)?.as_mut());
+        if let Some(entry) = entry {
+            entry.loading.foreign_keys |=
+                Tokens::new(text, rules, target).any(|spanned| spanned.token.is("REFERENCES"));
+        }
     }
 
     /// mysqldump defines a table in a view's place first, and drops it later.

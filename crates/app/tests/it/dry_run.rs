@@ -1,0 +1,107 @@
+//! `dbferry import --dry-run` as a program: its page, its document, its exit codes, and that it
+//! changes nothing.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use sandbox::{Flavor, Server, state};
+use serde_json::Value;
+
+use crate::sameness::dbferry;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dump/test_data/dumps").join(name)
+}
+
+fn dry_run(file: &Path, url: &str, arguments: &[&str]) -> Output {
+    let mut command = dbferry();
+    command.args(["import", "--dry-run", "--to", url]).arg(file).args(arguments);
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn nothing_is_changed_and_the_exit_code_tells() {
+    for flavor in Flavor::ALL {
+        let server = Server::start(flavor).unwrap();
+        server.sql("CREATE DATABASE imp; CREATE TABLE imp.customer (id INT)").unwrap();
+        let before = state::canonical(&server).unwrap();
+        let url = server.url(Some("imp"));
+        for (name, expected) in [
+            ("mydumper-schema.sql", 0),
+            ("phpmyadmin.sql", 0),
+            ("by-hand.sql", 1),
+            ("mysqldump57.sql", if flavor == Flavor::MySql { 1 } else { 0 }),
+        ] {
+            let output = dry_run(&fixture(name), &url, &[]);
+            let page = text(&output.stdout);
+            let shown = format!("{name}: {page}{}", text(&output.stderr));
+            assert_eq!(output.status.code(), Some(expected), "{shown}");
+            assert!(page.ends_with("Nothing was changed.\n"), "{shown}");
+            assert!(output.stderr.is_empty(), "{shown}");
+        }
+        let mut stdin = dbferry();
+        stdin.args(["import", "-", "--dry-run", "--to", &url]);
+        let output = stdin.stdin(File::open(fixture("phpmyadmin.sql")).unwrap()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert_eq!(state::canonical(&server).unwrap(), before);
+    }
+}
+
+#[test]
+fn the_document_has_what_its_schema_requires() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/plan.schema.json");
+    let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let server = Server::start(Flavor::MariaDb).unwrap();
+    let output = dry_run(&fixture("mysqldump90.sql"), &server.url(None), &["--json"]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    same_keys(&document, &schema);
+    for (value, of) in [
+        (&document["target"], "target"),
+        (&document["file"], "file"),
+        (&document["tables"][0], "table"),
+        (&document["steps"], "steps"),
+        (&document["findings"][0], "finding"),
+        (&document["estimates"], "estimates"),
+    ] {
+        same_keys(value, &schema["$defs"][of]);
+    }
+    let codes = schema["$defs"]["finding"]["properties"]["code"]["description"].as_str().unwrap();
+    for finding in document["findings"].as_array().unwrap() {
+        let code = finding["code"].as_str().unwrap();
+        let is_hazard = code.ends_with("_feature") || code.starts_with("skipped_by");
+        assert!(is_hazard || codes.contains(code), "{code} is not documented");
+    }
+    assert!(!text(&output.stdout).contains(server.root_password()));
+}
+
+/// All required keys are there, and no other.
+#[track_caller]
+fn same_keys(value: &Value, schema: &Value) {
+    let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    let required = schema["required"].as_array().unwrap();
+    let mut required: Vec<&str> = required.iter().map(|key| key.as_str().unwrap()).collect();
+    keys.sort_unstable();
+    required.sort_unstable();
+    assert_eq!(keys, required);
+}
+
+#[test]
+fn what_is_no_plan() {
+    let server = Server::start(Flavor::MariaDb).unwrap();
+    let file = fixture("phpmyadmin.sql");
+    let missing = dry_run(&file, &server.url(Some("absent")), &[]);
+    assert_eq!(missing.status.code(), Some(1), "{}", text(&missing.stderr));
+    assert!(text(&missing.stdout).contains("there is no database absent (error 1049)"));
+    let no_file = dry_run(Path::new("/nonexistent.sql"), &server.url(None), &[]);
+    assert_eq!((no_file.status.code(), no_file.stdout.len()), (Some(2), 0));
+    let url = server.url(None).replace(server.root_password(), "wrong");
+    assert_eq!(dry_run(&file, &url, &[]).status.code(), Some(3));
+    server.stop().unwrap();
+    let gone = dry_run(&file, &server.url(None), &[]);
+    assert_eq!((gone.status.code(), gone.stdout.len()), (Some(3), 0), "{}", text(&gone.stderr));
+}
