@@ -293,7 +293,7 @@ fn policy(kind: ErrorKind) -> Policy {
             (Soon, 1, Some("find who holds the lock: SHOW ENGINE INNODB STATUS"))
         }
         ErrorKind::Input => (Never, 1, Some("check that the file is complete and readable")),
-        ErrorKind::Refused => (Never, 1, Some("allow it explicitly if you trust the file")),
+        ErrorKind::Refused => (Never, 1, Some("see what --policy and --allow-file-access allow")),
         ErrorKind::Interrupted => (Never, 130, None),
         ErrorKind::Internal => (Never, 1, Some("this is a fault of dbferry: please report it")),
     };

@@ -31,8 +31,9 @@ pub struct Target {
     #[arg(long, value_name = "FILE")]
     pub defaults_file: Option<PathBuf>,
     /// Character set of the connection until the file sets another
-    #[arg(long, value_name = "NAME", default_value = "utf8mb4")]
-    pub default_character_set: String,
+    /// [default: the URL's charset=, else utf8mb4]
+    #[arg(long, value_name = "NAME")]
+    pub default_character_set: Option<String>,
 }
 
 /// Starts this program anew with the password taken out of the URL, so that process lists do not
@@ -78,7 +79,9 @@ fn split_password(argument: &str) -> Option<(String, String)> {
 /// Parses the URL and finds the password.
 pub fn resolve(target: &Target) -> Result<Endpoint, String> {
     let mut endpoint = Endpoint::parse(&target.url).map_err(|error| error.to_string())?;
-    endpoint.default_charset.clone_from(&target.default_character_set);
+    if let Some(charset) = &target.default_character_set {
+        endpoint.default_charset.clone_from(charset);
+    }
     if let Ok(password) = std::env::var(HIDDEN_VARIABLE) {
         // It was cut out of the URL as it stood there, so it is decoded as the URL's part.
         let url = format!("mysql://user:{password}@host");
