@@ -436,6 +436,12 @@ impl Machine {
         match insert::head(text, self.rules.ansi_quotes) {
             Found::Incomplete => Found::Incomplete,
             Found::Other => Found::Other,
+            // A character may end in the byte that looks like a closing quote.
+            Found::Values(head)
+                if self.rules.multibyte != Multibyte::None && !text[..head.length].is_ascii() =>
+            {
+                Found::Other
+            }
             Found::Values(head) => {
                 let text = text[..head.length].to_vec();
                 let delimiter = self.delimiter[0];
@@ -506,6 +512,7 @@ impl Machine {
         }
         let length = self.rules.multibyte.char_len(rest);
         if length > 1 {
+            self.note_tail(&rest[..length]);
             self.emit(window, from, from + length, sink);
             self.pos += length;
             return None;
@@ -562,6 +569,7 @@ impl Machine {
     fn backslash<S: Sink>(&mut self, window: &[u8], eof: bool, sink: &mut S) -> Option<Event> {
         let at = self.pos;
         let rest = &window[at..];
+        self.note_tail(&rest[..1]);
         let Some(&next) = rest.get(1) else {
             debug_assert!(eof, "the lookahead holds the byte after a backslash");
             self.pos += 1;
@@ -570,6 +578,7 @@ impl Machine {
         let crlf = next == b'\r' && rest.get(2) == Some(&b'\n');
         if next == b'\n' || (crlf && !self.rules.binary_mode) {
             // The client drops it: to the server `\` before a line end is a line end.
+            self.insert.tail |= self.quote == 0;
             self.pos += 1;
             return None;
         }

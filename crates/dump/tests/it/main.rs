@@ -6,6 +6,7 @@ mod archive;
 mod encoding;
 mod golden;
 mod index;
+mod issues;
 mod outline;
 mod source;
 mod split;

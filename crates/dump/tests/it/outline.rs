@@ -8,7 +8,7 @@ use dump::command::Command;
 use dump::insert::Head;
 use dump::reader::{Item, Limits, Part, Place, ReadError, Reader, Statement};
 use dump::rules::Rules;
-use dump::values::Rows;
+use dump::values::{Rows, whole_rows};
 
 /// One thing that a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,10 +214,9 @@ fn rows_of(text: &[u8], offset: u64, rules: Rules) -> (Vec<Row>, Vec<u8>) {
         rows.push(Row { offset: offset + row.start as u64, raw });
         end = row.end;
     }
-    let rest = text[end..].trim_ascii();
-    // A comma before a row that is cut does not come with a part.
-    let cut = rest.strip_prefix(b",").map(<[u8]>::trim_ascii_start);
-    (rows, cut.filter(|cut| cut.starts_with(b"(")).unwrap_or(rest).to_vec())
+    // What separates a cut row from the one before does not come with a part.
+    let start = end + whole_rows(&text[end..], rules).start;
+    (rows, text[start..].trim_ascii().to_vec())
 }
 
 fn add_part(list: &mut Vec<Entry>, part: &Part<'_>) {
