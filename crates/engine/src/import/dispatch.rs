@@ -16,7 +16,7 @@ use super::batch::Batch;
 use super::excerpt;
 use super::feed::{End, RowsPart, Single, Step};
 use super::guard::Note;
-use super::lanes::{Collected, Lanes, Setback, Work, interrupted};
+use super::lanes::{Collected, Lanes, STALL_CHECK, Setback, Work, interrupted};
 use super::main_connection::{Failed, MainConnection};
 use super::report::{Failure, Report, display_name};
 use super::session::SessionState;
@@ -50,6 +50,13 @@ pub struct Parts {
 
 /// Why it ended early, before the report is attached.
 type Ended = Box<Failed>;
+
+/// What the dispatcher waits for.
+enum Next {
+    /// `None`: the reader is gone.
+    Step(Option<Step>),
+    Collected(Collected),
+}
 
 struct Dispatcher {
     parts: Parts,
@@ -93,10 +100,11 @@ pub async fn run(parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<Repor
 impl Dispatcher {
     async fn all(&mut self, steps: &mut mpsc::Receiver<Step>) -> Result<(), Ended> {
         loop {
-            let step = tokio::select! {
-                step = steps.recv() => step,
-                () = self.parts.stop.asked() => {
-                    return Err(self.here(interrupted()));
+            let step = match self.next(steps).await? {
+                Next::Step(step) => step,
+                Next::Collected(collected) => {
+                    self.deal_with(collected).await?;
+                    continue;
                 }
             };
             match step {
@@ -129,6 +137,30 @@ impl Dispatcher {
                 }
             }
             self.count_applied();
+        }
+    }
+
+    /// Waits for the next step, and takes what the lanes report meanwhile: what a batch holds of the
+    /// budget is given back only then, and the reader may be waiting for it.
+    async fn next(&mut self, steps: &mut mpsc::Receiver<Step>) -> Result<Next, Ended> {
+        loop {
+            let Some(lanes) = self.lanes.as_mut().filter(|lanes| !lanes.is_empty()) else {
+                return tokio::select! {
+                    step = steps.recv() => Ok(Next::Step(step)),
+                    () = self.parts.stop.asked() => Err(self.here(interrupted())),
+                };
+            };
+            tokio::select! {
+                step = steps.recv() => return Ok(Next::Step(step)),
+                collected = lanes.report() => {
+                    return collected.map(Next::Collected).map_err(|error| self.here(error));
+                }
+                () = self.parts.stop.asked() => return Err(self.here(interrupted())),
+                () = tokio::time::sleep(STALL_CHECK) => {}
+            }
+            if let Some(lanes) = self.lanes.as_mut() {
+                lanes.check_stall().await;
+            }
         }
     }
 
@@ -278,7 +310,12 @@ impl Dispatcher {
     async fn collect(&mut self) -> Result<(), Ended> {
         let Some(lanes) = self.lanes.as_mut() else { return Ok(()) };
         let collected = lanes.collect(&self.parts.stop).await;
-        match collected.map_err(|error| self.here(error))? {
+        let collected = collected.map_err(|error| self.here(error))?;
+        self.deal_with(collected).await
+    }
+
+    async fn deal_with(&mut self, collected: Collected) -> Result<(), Ended> {
+        match collected {
             Collected::Committed(work) => {
                 self.committed(&work);
                 drop(work);

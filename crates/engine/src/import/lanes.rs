@@ -142,15 +142,20 @@ impl Lanes {
     /// Waits for the next thing to happen. Something must be on its way.
     pub async fn collect(&mut self, stop: &Stop) -> Result<Collected> {
         tokio::select! {
-            report = self.reports.recv() => match report {
-                Some(report) => Ok(self.settle(report)),
-                None => Err(Error::new(ErrorKind::Internal, Side::Internal, "all lanes ended")),
-            },
+            collected = self.report() => collected,
             () = stop.asked() => Err(interrupted()),
             () = tokio::time::sleep(STALL_CHECK) => {
                 self.check_stall().await;
                 Ok(Collected::Nothing)
             }
+        }
+    }
+
+    /// Waits for a report of a lane. Nothing is lost if the waiting is given up.
+    pub async fn report(&mut self) -> Result<Collected> {
+        match self.reports.recv().await {
+            Some(report) => Ok(self.settle(report)),
+            None => Err(Error::new(ErrorKind::Internal, Side::Internal, "all lanes ended")),
         }
     }
 
@@ -198,7 +203,7 @@ impl Lanes {
 
     /// If the first batch in order waits for a lock, the later ones give way: one of them may hold
     /// it until a commit whose turn would never come.
-    async fn check_stall(&mut self) {
+    pub async fn check_stall(&mut self) {
         let head = self.order.next();
         let Some(flight) = self.in_flight.get(&head) else { return };
         let running = flight.since.elapsed();
