@@ -652,6 +652,8 @@ impl Machine {
         let rest = &window[self.pos..];
         let third = rest.get(2).copied().unwrap_or(0);
         if self.quote == 0 && rest.starts_with(b"/*") && self.is_ordinary_comment(rest, third) {
+            // To the server `/* /*/` is a whole comment, to the clients it is not.
+            self.insert.tail |= self.in_comment;
             self.in_comment = true;
             self.emit_comment(window, 2, sink);
             return;
