@@ -35,6 +35,7 @@ pub mod feed;
 pub mod guard;
 pub mod lane;
 pub mod lanes;
+pub mod load;
 pub mod main_connection;
 pub mod plan;
 pub mod precheck;
@@ -59,6 +60,8 @@ pub struct Options {
     pub whole_bytes: usize,
     /// What the file may do.
     pub guard: Guard,
+    /// Rows may go as LOAD DATA LOCAL where that is proven the same.
+    pub load_data: bool,
     /// As the stock clients' `--binary-mode`.
     pub binary_mode: bool,
 }
@@ -119,6 +122,7 @@ pub async fn run(
         endpoint: endpoint.clone(),
         lanes: options.lanes.min(LANES_MAX),
         flavor: facts.flavor,
+        load_data_off: load_data_off(options, &facts),
         target,
         main: MainConnection::new(conn, target, surroundings.stop.clone()),
         progress: Arc::clone(&surroundings.progress),
@@ -149,6 +153,15 @@ pub async fn run(
     report.took(started.elapsed());
     surroundings.progress.applied_bytes.fetch_max(report.applied_offset, Ordering::Relaxed);
     outcome
+}
+
+/// Why no rows go as LOAD DATA, if so.
+fn load_data_off(options: &Options, facts: &ServerFacts) -> Option<load::Reason> {
+    match (options.load_data, facts.local_infile) {
+        (false, _) => Some("LOAD DATA is switched off"),
+        (true, false) => Some("the server has local_infile off: INSERT text is sent"),
+        (true, true) => None,
+    }
 }
 
 /// Room for what is read ahead, what is queued and what the lanes hold.

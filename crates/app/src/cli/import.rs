@@ -43,6 +43,9 @@ pub struct Args {
     /// Bytes above which an INSERT is sent in pieces
     #[arg(long, value_name = "BYTES", default_value_t = WHOLE_MAX as u32, hide = true)]
     whole_bytes: u32,
+    /// Send rows as INSERT text only, never as LOAD DATA LOCAL
+    #[arg(long)]
+    no_load_data: bool,
     /// DEFINER clauses: keep, strip (the importing account becomes the definer), or USER@HOST
     #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
     definer: Definer,
@@ -166,6 +169,7 @@ fn resolve(args: Args) -> Result<Settings, String> {
             batch_bytes: args.batch_bytes as usize,
             whole_bytes: args.whole_bytes as usize,
             guard,
+            load_data: !args.no_load_data,
             binary_mode: args.binary_mode,
         },
         report: args.report,

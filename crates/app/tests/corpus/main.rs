@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dump::source::Source;
-use sandbox::{Flavor, Options, Server};
+use sandbox::{Flavor, Server};
 
 #[path = "../it/sameness.rs"]
 #[expect(dead_code, reason = "shared with the integration tests")]
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let files = files(Path::new(folder), wanted);
     let mut differing = 0;
     for flavor in Flavor::ALL {
-        let server = Server::start_with(flavor, &Options::test()).unwrap();
+        let server = Server::start_with(flavor, &sameness::options()).unwrap();
         for file in &files {
             differing += usize::from(!check(&server, file));
         }

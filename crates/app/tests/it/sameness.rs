@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
-use sandbox::{Flavor, Server, StockOutcome, state};
+use sandbox::{Flavor, Options, Server, StockOutcome, state};
 
 /// The connection's character set of the stock client in the C.UTF-8 locale, which is what the
 /// oracle runs in.
@@ -95,13 +95,21 @@ pub(crate) fn dbferry() -> Command {
     command
 }
 
+/// Servers that take LOAD DATA LOCAL, which MySQL as it is shipped does not.
+pub(crate) fn options() -> Options {
+    Options { args: vec!["--local-infile=ON".to_owned()], ..Options::test() }
+}
+
 /// The modes that have to agree with the oracle. Small batches bring small files to the lanes.
 pub(crate) const MODES: [&[&str]; 3] =
     [&["--serial"], &["--threads", "1"], &["--threads", "3", "--batch-bytes", "4000"]];
 
 /// More of them, for small files: a lane for every statement.
-pub(crate) const TINY_MODES: [&[&str]; 2] =
-    [&["--serial"], &["--threads", "3", "--batch-bytes", "1"]];
+pub(crate) const TINY_MODES: [&[&str]; 3] = [
+    &["--serial"],
+    &["--threads", "3", "--batch-bytes", "1"],
+    &["--threads", "3", "--batch-bytes", "1", "--no-load-data"],
+];
 
 /// With every INSERT of more than a kilobyte in pieces.
 pub(crate) const PIECES: &[&str] = &["--threads", "3", "--whole-bytes", "1000"];

@@ -53,6 +53,7 @@ pub struct Batch {
 #[derive(Clone, Debug)]
 struct Entry {
     text: Range<usize>,
+    values_at: usize,
     place: Place,
     rows: u64,
 }
@@ -62,6 +63,8 @@ struct Entry {
 pub struct Member<'a> {
     /// Its text as it is sent.
     pub text: &'a [u8],
+    /// Index in the text after the word VALUES.
+    pub values_at: usize,
     /// Where it stands in the file.
     pub place: Place,
     /// Its rows.
@@ -104,7 +107,8 @@ impl Batch {
     pub fn push(&mut self, text: Cow<'_, [u8]>, place: Place, end_offset: u64, rows: Literal) {
         let start = self.text.len();
         self.text.extend_from_slice(&text);
-        self.statements.push(Entry { text: start..self.text.len(), place, rows: rows.rows });
+        let (values_at, end) = (rows.values_at, self.text.len());
+        self.statements.push(Entry { text: start..end, values_at, place, rows: rows.rows });
         self.rows += rows.rows;
         self.end_offset = end_offset;
         if self.given.len() < rows.given.len() {
@@ -135,6 +139,7 @@ impl Batch {
     pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
         self.statements.iter().map(|entry| Member {
             text: &self.text[entry.text.clone()],
+            values_at: entry.values_at,
             place: entry.place,
             rows: entry.rows,
         })
@@ -149,6 +154,8 @@ impl Batch {
 /// What [`literal_rows`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Literal {
+    /// Index in the text after the word VALUES.
+    pub values_at: usize,
     /// How many rows.
     pub rows: u64,
     /// What they give, by position.
@@ -160,7 +167,7 @@ pub struct Literal {
 pub fn literal_rows(text: &[u8], values_at: usize, rules: Rules) -> Option<Literal> {
     let rows_text = text.get(values_at..)?;
     let mut rows = Rows::new(rows_text, rules);
-    let mut found = Literal::default();
+    let mut found = Literal { values_at, ..Literal::default() };
     for row in rows.by_ref() {
         let row = &rows_text[row.start..row.end];
         found.rows += 1;

@@ -16,7 +16,9 @@ use super::batch::Batch;
 use super::excerpt;
 use super::feed::{End, RowsPart, Single, Step};
 use super::guard::Note;
+use super::lane::Way;
 use super::lanes::{Collected, Lanes, STALL_CHECK, Setback, Work, interrupted};
+use super::load::{self, LoadPlan, Reason};
 use super::main_connection::{Failed, MainConnection};
 use super::report::{Failure, Report, display_name};
 use super::session::SessionState;
@@ -28,6 +30,9 @@ use crate::run::budget::Held;
 use crate::run::progress::Progress;
 use crate::run::stop::Stop;
 
+/// Loads of a table that come to nothing, one after another, before no more are tried.
+const LOAD_FAILURES_MAX: u32 = 8;
+
 /// What the dispatcher is made of.
 pub struct Parts {
     /// The file's name, for messages.
@@ -38,6 +43,8 @@ pub struct Parts {
     pub lanes: usize,
     /// Which server it is.
     pub flavor: Flavor,
+    /// Why no rows go as LOAD DATA, if so.
+    pub load_data_off: Option<Reason>,
     /// The same, for executable comments.
     pub target: Target,
     /// The main connection.
@@ -63,20 +70,31 @@ struct Dispatcher {
     lanes: Option<Lanes>,
     queue: VecDeque<Work>,
     tables: HashMap<(Option<String>, ObjectName), Option<TableFacts>>,
+    /// By table, how many loads in a row came to nothing.
+    load_failures: HashMap<ObjectName, u32>,
     /// The default database, as far as USE statements tell; for display.
     database: Option<String>,
     report: Report,
 }
 
+/// What a shared batch needs.
+struct Share {
+    session: Arc<SessionState>,
+    load: Result<LoadPlan, Reason>,
+    next_auto_increment: Option<u64>,
+}
+
 /// Executes all steps. The report counts what is committed, also in a failure.
 pub async fn run(parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<Report, Failure> {
     let database = parts.endpoint.database.clone();
-    let report = Report { lanes: parts.lanes, ..Report::default() };
+    let load_data_off = parts.load_data_off;
+    let report = Report { lanes: parts.lanes, load_data_off, ..Report::default() };
     let mut dispatcher = Dispatcher {
         parts,
         lanes: None,
         queue: VecDeque::new(),
         tables: HashMap::new(),
+        load_failures: HashMap::new(),
         database,
         report,
     };
@@ -186,8 +204,10 @@ impl Dispatcher {
         let name = display_name(&batch.table, self.database.as_deref());
         self.parts.progress.set_activity(name);
         match self.sharing(&batch).await.map_err(|error| self.at_batch(error, &batch))? {
-            Ok((session, next_auto_increment)) => {
-                self.queue.push_back(Work { batch, session, next_auto_increment, held });
+            Ok(share) => {
+                let load = self.planned(share.load, &batch);
+                let Share { session, next_auto_increment, .. } = share;
+                self.queue.push_back(Work { batch, session, load, next_auto_increment, held });
                 self.pump().await
             }
             Err(reason) => {
@@ -202,11 +222,24 @@ impl Dispatcher {
         }
     }
 
-    /// The session for sharing a batch, or why it is not shared; no reason if it is just small.
+    /// Keeps in the report why a batch is not loaded.
+    fn planned(&mut self, load: Result<LoadPlan, Reason>, batch: &Batch) -> Option<Arc<LoadPlan>> {
+        match load {
+            Ok(plan) => Some(Arc::new(plan)),
+            Err(reason) => {
+                let database = self.database.clone();
+                let table = self.report.table(&batch.table, database.as_deref());
+                table.insert_because.get_or_insert(reason);
+                None
+            }
+        }
+    }
+
+    /// What is needed for sharing a batch, or why it is not shared; no reason if it is just small.
     async fn sharing(
         &mut self,
         batch: &Batch,
-    ) -> crate::error::Result<Result<(Arc<SessionState>, Option<u64>), Option<&'static str>>> {
+    ) -> crate::error::Result<Result<Share, Option<Reason>>> {
         let busy = !self.queue.is_empty() || self.lanes.as_ref().is_some_and(|l| !l.is_empty());
         if !batch.full && !busy {
             return Ok(Err(None));
@@ -232,7 +265,25 @@ impl Dispatcher {
             Flavor::MariaDb => Arc::new(SessionState::clone(&session).with_unique_checks()),
             Flavor::MySql => session,
         };
-        Ok(Ok((session, next_auto_increment)))
+        let load = self.load_plan(&facts, batch, &session);
+        Ok(Ok(Share { session, load, next_auto_increment }))
+    }
+
+    /// How the batch may go as LOAD DATA.
+    fn load_plan(
+        &self,
+        facts: &TableFacts,
+        batch: &Batch,
+        session: &SessionState,
+    ) -> Result<LoadPlan, Reason> {
+        if let Some(reason) = self.report.load_data_off {
+            return Err(reason);
+        }
+        let failures = self.load_failures.get(&batch.table).copied().unwrap_or(0);
+        if failures >= LOAD_FAILURES_MAX {
+            return Err("its loads come to nothing");
+        }
+        load::plan(&facts.columns, batch, session)
     }
 
     /// The table's facts, read once as long as the lanes are busy: nothing else runs then.
@@ -316,8 +367,8 @@ impl Dispatcher {
 
     async fn deal_with(&mut self, collected: Collected) -> Result<(), Ended> {
         match collected {
-            Collected::Committed(work) => {
-                self.committed(&work);
+            Collected::Committed(work, way) => {
+                self.committed(&work, way);
                 drop(work);
                 match self.lanes.as_mut().map(Lanes::setback) {
                     Some(Collected::Setback(setback)) => self.set_back(setback).await,
@@ -333,8 +384,8 @@ impl Dispatcher {
     /// failure.
     async fn abandon_lanes(&mut self) {
         let Some(lanes) = self.lanes.as_mut() else { return };
-        for work in lanes.abandon().await {
-            self.committed(&work);
+        for (work, way) in lanes.abandon().await {
+            self.committed(&work, way);
         }
     }
 
@@ -367,12 +418,28 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn committed(&mut self, work: &Work) {
+    fn committed(&mut self, work: &Work, way: Way) {
         let batch = &work.batch;
         let table = self.report.table(&batch.table, work.session.database.as_deref());
         table.rows += batch.rows;
         table.bytes += batch.bytes();
         table.parallel_batches += 1;
+        match way {
+            Way::Loaded => {
+                table.loaded_batches += 1;
+                self.load_failures.remove(&batch.table);
+            }
+            Way::Inserted(reason) => {
+                table.insert_batches += 1;
+                if let Some(reason) = reason {
+                    table.insert_because.get_or_insert(reason);
+                    *self.load_failures.entry(batch.table.clone()).or_default() += 1;
+                }
+                if reason == Some(load::REFUSED) {
+                    self.report.load_data_off = reason;
+                }
+            }
+        }
         self.report.applied(batch.end_offset, batch.len() as u64, batch.rows);
         self.parts.progress.applied(batch.end_offset, batch.len() as u64, batch.rows);
     }

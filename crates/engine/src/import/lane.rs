@@ -2,7 +2,9 @@
 //!
 //! The prefix rule lives here: a lane commits its batch only when every batch before it has
 //! committed ([`Order`]), so at every moment the target shows what some prefix of the file makes of
-//! it. A lane never decides what a failure means; it rolls back and reports.
+//! it. A lane never decides what a failure means; it rolls back and reports. A batch with a
+//! [`LoadPlan`] goes as LOAD DATA first; unless every row of it is in without a word from the server,
+//! that is rolled back and the INSERT text is executed in its place.
 
 use std::sync::Arc;
 
@@ -10,9 +12,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::batch::Batch;
+use super::load::{self, LoadPlan, Reason};
 use super::session::{self, SessionState};
-use crate::error::{Error, Result};
-use crate::mysql::conn::{Conn, KillHandle};
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::mysql::conn::{Conn, KillHandle, Loaded};
 
 /// Whose turn it is to commit, and from where on nobody may.
 #[derive(Debug)]
@@ -81,13 +84,24 @@ pub struct Job {
     pub batch: Arc<Batch>,
     /// The session that it needs.
     pub session: Arc<SessionState>,
+    /// How it may go as LOAD DATA.
+    pub load: Option<Arc<LoadPlan>>,
+}
+
+/// How a batch went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// As LOAD DATA.
+    Loaded,
+    /// As INSERT text; with a reason, although a load was planned.
+    Inserted(Option<Reason>),
 }
 
 /// What became of a job.
 #[derive(Debug)]
 pub enum Outcome {
     /// Executed and committed.
-    Committed,
+    Committed(Way),
     /// Rolled back because the order said so.
     RolledBack,
     /// Rolled back because of an error.
@@ -150,8 +164,8 @@ async fn work(
     while let Some(job) = queue.recv().await {
         let sequence = job.sequence;
         let outcome = match execute(&mut conn, &mut state, &job, &order).await {
-            Ok(true) => Outcome::Committed,
-            Ok(false) => Outcome::RolledBack,
+            Ok(Some(way)) => Outcome::Committed(way),
+            Ok(None) => Outcome::RolledBack,
             Err(error) => {
                 // What cannot be rolled back is gone with the connection.
                 let _ = conn.query(b"ROLLBACK").await;
@@ -165,32 +179,71 @@ async fn work(
     conn.close().await;
 }
 
-/// Executes a job up to its commit; false if it was rolled back by the order.
+/// Executes a job up to its commit; nothing if it was rolled back by the order.
 async fn execute(
     conn: &mut Conn,
     state: &mut SessionState,
     job: &Job,
     order: &Order,
-) -> Result<bool> {
+) -> Result<Option<Way>> {
     if order.is_aborted(job.sequence) {
-        return Ok(false);
+        return Ok(None);
     }
     if *state != *job.session {
         session::apply(conn, state, &job.session).await?;
         *state = SessionState::clone(&job.session);
     }
-    conn.query(b"START TRANSACTION").await?;
-    for member in job.batch.members() {
-        if order.is_aborted(job.sequence) {
-            break;
+    let way = match &job.load {
+        Some(plan) => load(conn, plan, &job.batch).await?,
+        None => Way::Inserted(None),
+    };
+    if way != Way::Loaded {
+        conn.query(b"START TRANSACTION").await?;
+        for member in job.batch.members() {
+            if order.is_aborted(job.sequence) {
+                break;
+            }
+            conn.query(member.text).await?;
         }
-        conn.query(member.text).await?;
     }
     if !order.turn(job.sequence).await {
         conn.query(b"ROLLBACK").await?;
-        return Ok(false);
+        return Ok(None);
     }
     conn.query(b"COMMIT").await?;
     order.committed(job.sequence);
-    Ok(true)
+    Ok(Some(way))
+}
+
+/// Loads a batch in a transaction that is left open; if it is not all in, no transaction is open.
+async fn load(conn: &mut Conn, plan: &Arc<LoadPlan>, batch: &Arc<Batch>) -> Result<Way> {
+    let (of, rows) = (Arc::clone(plan), Arc::clone(batch));
+    let encoded = tokio::task::spawn_blocking(move || load::encode(&of, &rows)).await;
+    let encoded = encoded.map_err(|error| {
+        Error::new(ErrorKind::Internal, Side::Internal, "encode rows").with_source(error)
+    })?;
+    let data = match encoded {
+        Ok(data) => data,
+        Err(reason) => return Ok(Way::Inserted(Some(reason))),
+    };
+    conn.query(b"START TRANSACTION").await?;
+    let reason = match conn.load(&plan.statement, data).await {
+        Ok(loaded) if is_whole(loaded, batch.rows) => return Ok(Way::Loaded),
+        Ok(_) => "the server warns of a load",
+        Err(error) if conn.is_broken() => return Err(error),
+        Err(error) if error.code().is_some_and(is_refusal) => load::REFUSED,
+        Err(_) => "the server fails a load",
+    };
+    conn.query(b"ROLLBACK").await?;
+    Ok(Way::Inserted(Some(reason)))
+}
+
+/// LOAD DATA LOCAL leaves out or changes what an INSERT would refuse, and only counts it.
+fn is_whole(loaded: Loaded, rows: u64) -> bool {
+    loaded == Loaded { records: rows, deleted: 0, skipped: 0, warnings: 0 }
+}
+
+/// `local_infile` is off, in the words of MariaDB (old and new) and of MySQL.
+fn is_refusal(code: u16) -> bool {
+    matches!(code, 1148 | 4166 | 3948)
 }

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
-use super::lane::{Job, Lane, Order, Outcome, Report};
+use super::lane::{Job, Lane, Order, Outcome, Report, Way};
+use super::load::LoadPlan;
 use super::session::SessionState;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -33,6 +34,8 @@ pub struct Work {
     pub batch: Arc<Batch>,
     /// The session that it needs.
     pub session: Arc<SessionState>,
+    /// How it may go as LOAD DATA.
+    pub load: Option<Arc<LoadPlan>>,
     /// The table's next AUTO_INCREMENT before any lane touched it since the last drain.
     pub next_auto_increment: Option<u64>,
     /// Its bytes in the budget.
@@ -52,7 +55,7 @@ pub struct Setback {
 #[derive(Debug)]
 pub enum Collected {
     /// A batch is in.
-    Committed(Work),
+    Committed(Work, Way),
     /// Everything is settled, and these are not in.
     Setback(Setback),
     /// Nothing new yet.
@@ -94,6 +97,8 @@ impl Lanes {
                 Err(error) if lanes.is_empty() => return Err(error),
                 Err(_) => break,
             };
+            // A load is judged by its warnings; the file's own settings never come here.
+            let _ = conn.query(b"SET SESSION sql_notes = 1, max_error_count = 64").await;
             let initial = SessionState::read(&mut conn).await?;
             lanes.push(Lane::start(lane, conn, initial, Arc::clone(&order), sender.clone()));
         }
@@ -130,7 +135,7 @@ impl Lanes {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let (batch, session) = (Arc::clone(&work.batch), Arc::clone(&work.session));
-        let job = Job { sequence, batch, session };
+        let job = Job { sequence, batch, session, load: work.load.clone() };
         if self.lanes[lane].jobs.send(job).await.is_err() {
             return Err(Error::new(ErrorKind::Internal, Side::Internal, "a lane has ended"));
         }
@@ -163,9 +168,9 @@ impl Lanes {
         self.idle.push(report.lane);
         let sequence = report.sequence;
         match report.outcome {
-            Outcome::Committed => match self.in_flight.remove(&sequence) {
+            Outcome::Committed(way) => match self.in_flight.remove(&sequence) {
                 // If others already gave way, `setback` tells of them after this one.
-                Some(flight) => Collected::Committed(flight.work),
+                Some(flight) => Collected::Committed(flight.work, way),
                 None => Collected::Nothing,
             },
             Outcome::RolledBack => self.ended(sequence, None),
@@ -226,7 +231,7 @@ impl Lanes {
     }
 
     /// Stops what runs and rolls it back; gives the batches that committed nevertheless.
-    pub async fn abandon(&mut self) -> Vec<Work> {
+    pub async fn abandon(&mut self) -> Vec<(Work, Way)> {
         self.order.abort_from(0);
         for flight in self.in_flight.values().filter(|flight| flight.ended.is_none()) {
             // A lane that cannot be reached is rolled back by the server when we are gone.
@@ -235,7 +240,7 @@ impl Lanes {
         let mut committed = Vec::new();
         while self.in_flight.values().any(|flight| flight.ended.is_none()) {
             match self.reports.recv().await.map(|report| self.settle(report)) {
-                Some(Collected::Committed(work)) => committed.push(work),
+                Some(Collected::Committed(work, way)) => committed.push((work, way)),
                 Some(Collected::Setback(_) | Collected::Nothing) => {}
                 None => break,
             }

@@ -499,7 +499,7 @@ impl MainConnection {
 }
 
 const NO_MEMBER: Member<'static> =
-    Member { text: b"", place: Place { offset: 0, line: 0 }, rows: 0 };
+    Member { text: b"", values_at: 0, place: Place { offset: 0, line: 0 }, rows: 0 };
 
 fn single_failed(error: Error, single: &Single) -> Box<Failed> {
     Box::new(Failed {

@@ -10,6 +10,7 @@ use dump::statement::ObjectName;
 use serde::Serialize;
 
 use super::guard::Note;
+use super::load::Reason;
 
 /// Notes of one code that are kept; more are only counted.
 pub const NOTES_MAX: usize = 100;
@@ -33,6 +34,9 @@ pub struct Report {
     pub note_counts: BTreeMap<&'static str, u64>,
     /// Connections that executed batches; 0 for `--serial`.
     pub lanes: usize,
+    /// Why nothing was sent as LOAD DATA, if so from the start or from some moment on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_data_off: Option<Reason>,
     /// Batches that failed on a lane and were executed again, one statement at a time.
     pub replayed_batches: u64,
     /// Seconds from the first statement to the last.
@@ -48,6 +52,13 @@ pub struct TableReport {
     pub bytes: u64,
     /// Batches that lanes committed.
     pub parallel_batches: u64,
+    /// Those of them that went as LOAD DATA.
+    pub loaded_batches: u64,
+    /// Those of them that went as INSERT text.
+    pub insert_batches: u64,
+    /// Why the first of these did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub insert_because: Option<Reason>,
     /// Why some of its rows had to stay on one connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_order_because: Option<&'static str>,

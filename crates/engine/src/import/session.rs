@@ -99,7 +99,19 @@ impl SessionState {
 
     /// `@@sql_mode`.
     pub fn sql_mode(&self) -> &str {
-        self.variables.get("sql_mode").map(String::as_str).unwrap_or_default()
+        self.variable("sql_mode").unwrap_or_default()
+    }
+
+    /// A session variable, if it is one of those kept and the server has it.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// A state with these variables only.
+    #[cfg(test)]
+    pub(super) fn with_variables(variables: &[(&str, &str)]) -> SessionState {
+        let pairs = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        SessionState { database: None, variables: pairs.collect() }
     }
 
     /// The client sends UTF-8, so names in statements are as the catalogue has them.

@@ -35,6 +35,20 @@ pub struct Column {
     pub invisible: bool,
     /// Its default takes a value from a sequence, or is some other expression.
     pub computed_default: bool,
+    /// Its type's name, without length and signs.
+    pub data_type: String,
+    /// The character set of a text column, ENUM or SET.
+    pub charset: Option<String>,
+    /// Its values are compressed (MariaDB).
+    pub compressed: bool,
+    /// Digits after the point of a decimal.
+    pub scale: u32,
+    /// NULL is allowed.
+    pub nullable: bool,
+    /// Computed from other columns.
+    pub generated: bool,
+    /// Left out of a row it gets a literal, or NULL where that is allowed.
+    pub plain_default: bool,
 }
 
 /// How the session changes what a table demands.
@@ -107,8 +121,9 @@ pub async fn facts(conn: &mut Conn, schema: &str, table: &str) -> Result<Option<
     let kind = text(2).unwrap_or_default();
     let columns = conn
         .rows(&format!(
-            "SELECT COLUMN_NAME, EXTRA, COLUMN_DEFAULT, DATA_TYPE FROM information_schema.COLUMNS \
-             WHERE {} ORDER BY ORDINAL_POSITION",
+            "SELECT COLUMN_NAME, EXTRA, COLUMN_DEFAULT, DATA_TYPE, CHARACTER_SET_NAME, \
+             NUMERIC_SCALE, IS_NULLABLE, COLUMN_TYPE FROM information_schema.COLUMNS WHERE {} \
+             ORDER BY ORDINAL_POSITION",
             of("TABLE_SCHEMA", "TABLE_NAME")
         ))
         .await?;
@@ -145,15 +160,32 @@ pub async fn facts(conn: &mut Conn, schema: &str, table: &str) -> Result<Option<
 }
 
 fn column(row: &[Option<String>]) -> Column {
-    let text = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
+    let cell = |index: usize| row.get(index).cloned().flatten();
+    let text = |index: usize| cell(index).unwrap_or_default();
     let extra = text(1).to_ascii_lowercase();
     let default = text(2).to_ascii_lowercase();
+    let nullable = text(6) == "YES";
+    let is_plain = !extra.contains("default_generated") && is_plain_default(&default);
     Column {
         name: text(0),
         auto_increment: extra.contains("auto_increment"),
         invisible: extra.contains("invisible"),
         computed_default: default.contains("nextval(") || default.contains("next value for"),
+        data_type: text(3).to_ascii_lowercase(),
+        charset: cell(4).map(|name| name.to_ascii_lowercase()),
+        compressed: text(7).to_ascii_lowercase().contains("/*m!100301 compressed"),
+        scale: text(5).parse().unwrap_or(0),
+        nullable,
+        generated: extra.contains("virtual generated") || extra.contains("stored generated"),
+        plain_default: if cell(2).is_some() { is_plain } else { nullable },
     }
+}
+
+/// MariaDB shows a default as an expression, MySQL a literal without its quotes.
+fn is_plain_default(default: &str) -> bool {
+    let is_quoted = default.len() > 1 && default.starts_with('\'') && default.ends_with('\'');
+    let is_word = |b: u8| b.is_ascii_alphanumeric() || b" _.:-".contains(&b);
+    is_quoted || (default.bytes().all(is_word) && !default.starts_with("current_timestamp"))
 }
 
 async fn count(conn: &mut Conn, sql: &str) -> Result<u64> {

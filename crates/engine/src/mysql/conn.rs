@@ -12,15 +12,17 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_core::Stream;
 use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::{GlobalHandler, Queryable};
 use mysql_async::{
     ClientIdentity, DriverError, InfileData, LocalInfileError, OptsBuilder, Row, SslOpts, Value,
-    WhiteListFsHandler,
 };
 
 use super::tls;
@@ -33,6 +35,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 /// The protocol's own limit; the server's is checked by [`Conn::query`].
 const PACKET_BYTES_MAX: usize = 1 << 30;
+/// The pieces in which [`Conn::load`] sends data. The driver copies and flushes each.
+const LOAD_CHUNK_BYTES: usize = 512 << 10;
 
 /// One connection.
 #[derive(Debug)]
@@ -42,8 +46,7 @@ pub struct Conn {
     session: Session,
     status: Status,
     is_broken: bool,
-    /// The server asked for a local file since the last statement began.
-    infile_asked: Arc<AtomicBool>,
+    infile: Arc<Infile>,
 }
 
 /// What a statement did.
@@ -57,6 +60,19 @@ pub struct Effect {
     pub status: Status,
     /// Rows the statement gave back; they are dropped as they arrive.
     pub rows_returned: u64,
+}
+
+/// What the server says of a LOAD DATA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loaded {
+    /// Rows read.
+    pub records: u64,
+    /// Rows replaced.
+    pub deleted: u64,
+    /// Rows left out.
+    pub skipped: u64,
+    /// Warnings and notes.
+    pub warnings: u64,
 }
 
 /// The session's state, as the server reports it after each statement.
@@ -119,6 +135,20 @@ impl Conn {
         effect.warnings = self.inner.get_warnings();
         effect.status = self.status;
         Ok(effect)
+    }
+
+    /// Runs one `LOAD DATA LOCAL INFILE` whose file is `data`. For use inside a transaction: the
+    /// server keeps the rows it got when the connection is cut, and what it left out or changed
+    /// is only counted.
+    pub async fn load(&mut self, statement: &[u8], data: Vec<u8>) -> Result<Loaded> {
+        self.infile.offer(Some(Bytes::from(data)));
+        let outcome = self.query(statement).await;
+        self.infile.offer(None);
+        outcome?;
+        loaded(&self.inner.info()).ok_or_else(|| {
+            let text = "load data: the server did not say what became of it";
+            Error::new(ErrorKind::Internal, Side::Target, text)
+        })
     }
 
     /// Gives all rows of a small catalogue query as text. For sessions in utf8mb4.
@@ -209,7 +239,7 @@ impl Conn {
             let text = format!("connection to {} is gone", self.endpoint.address());
             return Err(Error::new(ErrorKind::LostConnection, Side::Target, text));
         }
-        self.infile_asked.store(false, Ordering::Relaxed);
+        self.infile.refused.store(false, Ordering::Relaxed);
         self.is_broken = true;
         Ok(())
     }
@@ -222,7 +252,7 @@ impl Conn {
         if let Some(ok) = self.inner.last_ok_packet() {
             self.status = status_of(ok.status_flags(), &self.session);
         }
-        if self.infile_asked.load(Ordering::Relaxed) {
+        if self.infile.refused.load(Ordering::Relaxed) {
             let text = "statement reads a file of this machine (LOCAL INFILE); no data was sent";
             return Err(Error::new(ErrorKind::Refused, Side::Input, text));
         }
@@ -271,18 +301,18 @@ impl KillHandle {
 }
 
 async fn open(endpoint: &Endpoint, purpose: &str) -> Result<Conn> {
-    let infile_asked = Arc::new(AtomicBool::new(false));
-    let options = options(endpoint, purpose, Arc::clone(&infile_asked));
+    let infile = Arc::new(Infile::default());
+    let options = options(endpoint, purpose, Arc::clone(&infile));
     let mut inner = log_in(endpoint, options).await?;
     let session = start_session(endpoint, &mut inner).await?;
     let flags = inner.last_ok_packet().map_or(StatusFlags::empty(), |ok| ok.status_flags());
     let status = status_of(flags, &session);
     let endpoint = Arc::new(endpoint.clone());
-    Ok(Conn { inner, endpoint, session, status, is_broken: false, infile_asked })
+    Ok(Conn { inner, endpoint, session, status, is_broken: false, infile })
 }
 
 /// Everything but TLS.
-fn options(endpoint: &Endpoint, purpose: &str, infile_asked: Arc<AtomicBool>) -> OptsBuilder {
+fn options(endpoint: &Endpoint, purpose: &str, infile: Arc<Infile>) -> OptsBuilder {
     let attributes = [
         ("program_name", "dbferry".to_owned()),
         ("program_version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -308,7 +338,7 @@ fn options(endpoint: &Endpoint, purpose: &str, infile_asked: Arc<AtomicBool>) ->
         .wait_timeout(Some(0))
         .stmt_cache_size(0)
         .enable_cleartext_plugin(is_verified)
-        .local_infile_handler(Some(RefuseInfile { infile_asked }))
+        .local_infile_handler(Some(InfileHandler { infile }))
         .connect_attributes(attributes.collect::<HashMap<_, _>>())
 }
 
@@ -519,17 +549,59 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 type InfileFuture =
     Pin<Box<dyn Future<Output = std::result::Result<InfileData, LocalInfileError>> + Send>>;
 
-/// Answers each request for a local file with nothing, and remembers that there was one.
-///
-/// The protocol has no way to say no: closing the connection would be the only other answer.
-struct RefuseInfile {
-    infile_asked: Arc<AtomicBool>,
+/// What a request for a local file is answered with.
+#[derive(Debug, Default)]
+struct Infile {
+    /// The data of the [`Conn::load`] that runs, until it is asked for.
+    offered: Mutex<Option<Bytes>>,
+    /// The server asked for more than that since the last statement began.
+    refused: AtomicBool,
 }
 
-impl GlobalHandler for RefuseInfile {
-    fn handle(&self, _file_name: &[u8]) -> InfileFuture {
-        const EMPTY: &str = "/dev/null";
-        self.infile_asked.store(true, Ordering::Relaxed);
-        WhiteListFsHandler::new([EMPTY]).handle(EMPTY.as_bytes())
+impl Infile {
+    fn offer(&self, data: Option<Bytes>) {
+        *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = data;
     }
+}
+
+/// Answers a request for a local file with the data that [`Conn::load`] offers, whatever its name;
+/// any other with nothing, and remembers that there was one.
+///
+/// The protocol has no way to say no: closing the connection would be the only other answer.
+struct InfileHandler {
+    infile: Arc<Infile>,
+}
+
+impl GlobalHandler for InfileHandler {
+    fn handle(&self, _file_name: &[u8]) -> InfileFuture {
+        let offered = self.infile.offered.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if offered.is_none() {
+            self.infile.refused.store(true, Ordering::Relaxed);
+        }
+        let rest = offered.unwrap_or_default();
+        Box::pin(async move { Ok(Box::pin(Chunks { rest }) as InfileData) })
+    }
+}
+
+/// Data in memory, in pieces. It cannot fail.
+struct Chunks {
+    rest: Bytes,
+}
+
+impl Stream for Chunks {
+    type Item = std::io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let length = self.rest.len().min(LOAD_CHUNK_BYTES);
+        let chunk = self.rest.split_to(length);
+        Poll::Ready((!chunk.is_empty()).then_some(Ok(chunk)))
+    }
+}
+
+/// `Records: 3  Deleted: 0  Skipped: 1  Warnings: 2`, in the words of any language.
+fn loaded(info: &str) -> Option<Loaded> {
+    let numbers = info.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let numbers: Vec<u64> = numbers.map(str::parse).collect::<std::result::Result<_, _>>().ok()?;
+    let [records, deleted, skipped, warnings] = numbers[..] else { return None };
+    Some(Loaded { records, deleted, skipped, warnings })
 }

@@ -5,5 +5,6 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are their helper functions")]
 
 mod connect;
+mod load;
 mod plan;
 mod precheck;

@@ -68,6 +68,7 @@ fn options() -> Options {
         batch_bytes: BATCH_BYTES,
         whole_bytes: WHOLE_MAX,
         guard,
+        load_data: true,
         binary_mode: false,
     }
 }

@@ -3,7 +3,7 @@
 //! Pure: a report in, text out. Says what is in and what is not, also after a failure.
 
 use engine::error::ErrorKind;
-use engine::import::report::{Failure, Report};
+use engine::import::report::{Failure, Report, TableReport};
 use serde_json::{Value, json};
 
 use crate::cli::Exit;
@@ -78,10 +78,8 @@ fn table(report: &Report) -> Vec<String> {
         let how = match (table.parallel_batches, table.in_order_because) {
             (0, Some(reason)) => format!("in order: {reason}"),
             (0, None) => "in order".to_owned(),
-            (batches, None) => format!("in parallel, {batches} batches"),
-            (batches, Some(reason)) => {
-                format!("in parallel, {batches} batches; partly in order: {reason}")
-            }
+            (_, None) => in_parallel(table),
+            (_, Some(reason)) => format!("{}; partly in order: {reason}", in_parallel(table)),
         };
         let (rows, bytes) = (size::count(table.rows), size::bytes(table.bytes));
         lines.push(format!("{name:width$}  {rows:>13}  {bytes:>9}  {how}"));
@@ -90,6 +88,19 @@ fn table(report: &Report) -> Vec<String> {
         lines.push(format!("… and {} more tables", tables.len() - TABLES_SHOWN));
     }
     lines
+}
+
+/// How the lanes got a table's batches.
+fn in_parallel(table: &TableReport) -> String {
+    let (loaded, inserted) = (table.loaded_batches, table.insert_batches);
+    let because = table.insert_because.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    match (loaded, inserted) {
+        (loaded, 0) => format!("in parallel, {loaded} batches by LOAD DATA"),
+        (0, inserted) => format!("in parallel, {inserted} batches by INSERT{because}"),
+        (loaded, inserted) => {
+            format!("in parallel, {loaded} batches by LOAD DATA, {inserted} by INSERT{because}")
+        }
+    }
 }
 
 fn notes(report: &Report) -> Vec<String> {
