@@ -23,9 +23,11 @@ use crate::run::budget::Budget;
 use crate::run::progress::Progress;
 use crate::run::stop::Stop;
 use feed::FeedOptions;
-use guard::Guard;
+use guard::{Definer, Guard, Policy};
+use ledger::Identity;
 use main_connection::MainConnection;
 use report::{Failure, Report};
+use resume::{Beginning, Resume};
 
 pub mod batch;
 pub mod dispatch;
@@ -35,11 +37,13 @@ pub mod feed;
 pub mod guard;
 pub mod lane;
 pub mod lanes;
+pub mod ledger;
 pub mod load;
 pub mod main_connection;
 pub mod plan;
 pub mod precheck;
 pub mod report;
+pub mod resume;
 pub mod session;
 pub mod table;
 
@@ -64,6 +68,8 @@ pub struct Options {
     pub load_data: bool,
     /// As the stock clients' `--binary-mode`.
     pub binary_mode: bool,
+    /// Whether to go on where an import of the same file died.
+    pub resume: Resume,
 }
 
 /// What the run shares with its surroundings.
@@ -94,29 +100,29 @@ pub async fn run(
     surroundings: &Surroundings,
 ) -> Result<Report, Failure> {
     let name = input.name.clone();
-    let begin = async {
-        let mut main = Conn::open(endpoint, "import").await?;
-        // Gathered on a connection of its own: the main one shows the file a fresh session.
-        let facts = facts::gather(&mut main).await?;
-        main.close().await;
-        Ok((facts, Conn::open(endpoint, "import").await?))
-    };
     let opened = tokio::select! {
-        opened = begin => opened,
+        opened = open(&input, endpoint, options) => opened,
         () = surroundings.stop.asked() => Err(lanes::interrupted()),
     };
-    let (facts, conn) = opened.map_err(|error| before_the_file(error, &name))?;
+    let Opened { facts, beginning, conn } =
+        opened.map_err(|error| before_the_file(error, &name))?;
+    let Beginning { ledger, dead, at, notes } = beginning;
     let target = target_of(&facts);
     let budget = budget(options);
-    let whole_max = options.whole_bytes.min(conn.statement_bytes_max() as usize);
+    let resumed_from = at.as_ref().map(|at| at.position.offset);
     let feed_options = FeedOptions {
         name: name.clone(),
         rules: Rules { binary_mode: options.binary_mode, ..Rules::new(target.server) },
         target,
         guard: options.guard.clone(),
-        whole_max,
+        whole_max: options.whole_bytes.min(conn.statement_bytes_max() as usize),
         batch_bytes: if options.lanes > 0 { options.batch_bytes.max(1) } else { 0 },
+        resume: at,
     };
+    let counted = dead.map(|dead| dead.counted).unwrap_or_default();
+    let ledger = ledger.map(|ledger| (ledger, counted));
+    let mut main = MainConnection::new(conn, target, surroundings.stop.clone(), ledger);
+    main.sign().await;
     let parts = dispatch::Parts {
         file: name.clone(),
         endpoint: endpoint.clone(),
@@ -124,9 +130,11 @@ pub async fn run(
         flavor: facts.flavor,
         load_data_off: load_data_off(options, &facts),
         target,
-        main: MainConnection::new(conn, target, surroundings.stop.clone()),
+        main,
         progress: Arc::clone(&surroundings.progress),
         stop: surroundings.stop.clone(),
+        resumed_from,
+        notes,
     };
     let started = Instant::now();
     let (sender, mut steps) = mpsc::channel(feed::STEPS_MAX);
@@ -153,6 +161,57 @@ pub async fn run(
     report.took(started.elapsed());
     surroundings.progress.applied_bytes.fetch_max(report.applied_offset, Ordering::Relaxed);
     outcome
+}
+
+/// What there has to be before the file is read.
+struct Opened {
+    facts: ServerFacts,
+    beginning: Beginning,
+    conn: Conn,
+}
+
+async fn open(
+    input: &Input,
+    endpoint: &Endpoint,
+    options: &Options,
+) -> crate::error::Result<Opened> {
+    let mut main = Conn::open(endpoint, "import").await?;
+    // Gathered on a connection of its own: the main one shows the file a fresh session.
+    let facts = facts::gather(&mut main).await?;
+    main.close().await;
+    let identity = identity(&input.name, input.size, endpoint, &facts, options);
+    let beginning = resume::begin(endpoint, &identity, options.resume, options.lanes).await?;
+    Ok(Opened { facts, beginning, conn: Conn::open(endpoint, "import").await? })
+}
+
+/// What an import must have in common with the one that it resumes.
+fn identity(
+    file: &str,
+    size: Option<u64>,
+    endpoint: &Endpoint,
+    facts: &ServerFacts,
+    options: &Options,
+) -> Identity {
+    let Guard { policy, allow_files, definer } = &options.guard;
+    let policy = match policy {
+        Policy::Deny => "deny",
+        Policy::Skip => "skip",
+        Policy::Allow => "allow",
+    };
+    let definer = match definer {
+        Definer::Keep => "keep",
+        Definer::Strip => "strip",
+        Definer::Replace(account) => account,
+    };
+    let options = format!(
+        "server={}\ndatabase={}\ncharset={}\ndefiner={definer}\npolicy={policy}\n\
+         file access={allow_files}\nbinary mode={}",
+        facts.version_text,
+        endpoint.database.as_deref().unwrap_or_default(),
+        endpoint.default_charset,
+        options.binary_mode
+    );
+    Identity { file: file.to_owned(), size, options }
 }
 
 /// Why no rows go as LOAD DATA, if so.

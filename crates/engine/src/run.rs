@@ -3,5 +3,6 @@
 //! No timing policy and no rendering here.
 
 pub mod budget;
+pub mod failpoint;
 pub mod progress;
 pub mod stop;

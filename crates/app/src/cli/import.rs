@@ -13,6 +13,7 @@ use engine::error::{Error, ErrorKind, Side};
 use engine::import::batch::BATCH_BYTES;
 use engine::import::guard::{Definer, Guard, Policy};
 use engine::import::report::{Failure, Report};
+use engine::import::resume::{Resume, Unsure};
 use engine::import::{self, LANES_MAX, Options, Surroundings, WHOLE_MAX};
 use engine::run::progress::Progress;
 use engine::run::stop::Stop;
@@ -55,6 +56,10 @@ pub struct Args {
     /// Also execute LOAD DATA, INTO OUTFILE and LOAD_FILE, which read or write files on the server
     #[arg(long)]
     allow_file_access: bool,
+    /// Go on where an import of the same file died. `again` or `after` says what to do with a
+    /// statement of which nothing tells whether it is in
+    #[arg(long, value_enum, value_name = "again|after", num_args = 0..=1, require_equals = true, default_missing_value = "refuse", hide_possible_values = true)]
+    resume: Option<UnsureArg>,
     /// Let NUL bytes and CR LF line ends through as they are
     #[arg(long)]
     binary_mode: bool,
@@ -81,6 +86,17 @@ enum PolicyArg {
     Skip,
     /// Execute them as the stock client does, and report them
     Allow,
+}
+
+/// What to do with a statement of which nothing tells whether it is in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum UnsureArg {
+    /// Stop and say so
+    Refuse,
+    /// Execute it
+    Again,
+    /// Go on after it
+    After,
 }
 
 /// Everything resolved.
@@ -171,6 +187,12 @@ fn resolve(args: Args) -> Result<Settings, String> {
             guard,
             load_data: !args.no_load_data,
             binary_mode: args.binary_mode,
+            resume: match args.resume {
+                None => Resume::Never,
+                Some(UnsureArg::Refuse) => Resume::Must(Unsure::Refuse),
+                Some(UnsureArg::Again) => Resume::Must(Unsure::Again),
+                Some(UnsureArg::After) => Resume::Must(Unsure::After),
+            },
         },
         report: args.report,
         json: args.json,

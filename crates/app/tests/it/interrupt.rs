@@ -47,6 +47,8 @@ fn check_prefix(flavor: Flavor) {
         let offset = report["report"]["applied_offset"].as_u64().unwrap() as usize;
         assert!(offset < text.len(), "it was over before it was interrupted");
         assert_eq!(connections(&server), 0);
+        assert_eq!(report["report"]["resumable"], true);
+        server.sql("DROP DATABASE dbferry").unwrap();
         let left = state::canonical(&server).unwrap();
         let prefix = folder.path().join("prefix.sql");
         std::fs::write(&prefix, &text[..offset]).unwrap();

@@ -9,6 +9,7 @@ mod lexer_oracle;
 mod memory;
 mod passwords;
 mod prefix;
+mod resume;
 mod sameness;
 mod sameness_cases;
 mod schema;

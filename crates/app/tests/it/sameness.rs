@@ -83,7 +83,7 @@ pub(crate) fn difference(oracle: &Oracle, imported: &Imported) -> Option<String>
 }
 
 /// By socket, as the stock client connects: who is logged in shows in DEFINER clauses.
-fn socket_url(server: &Server, database: &str) -> String {
+pub(crate) fn socket_url(server: &Server, database: &str) -> String {
     let (password, socket) = (server.root_password(), server.socket().display());
     format!("mysql://root:{password}@localhost/{database}?socket={socket}")
 }

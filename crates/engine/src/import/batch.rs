@@ -12,6 +12,8 @@ use dump::rules::Rules;
 use dump::statement::ObjectName;
 use dump::values::{Cells, Kind, Rows};
 
+use super::ledger::{Check, Position};
+
 /// Bytes of statements at which a batch is full, unless told otherwise. A single statement may be
 /// longer.
 pub const BATCH_BYTES: usize = 4 << 20;
@@ -47,12 +49,15 @@ pub struct Batch {
     pub end_offset: u64,
     /// The rules that its statements were read by.
     pub rules: Rules,
+    /// Proof of the file before its first statement.
+    pub check: Check,
     bytes_max: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Entry {
     text: Range<usize>,
+    end_offset: u64,
     values_at: usize,
     place: Place,
     rows: u64,
@@ -67,13 +72,15 @@ pub struct Member<'a> {
     pub values_at: usize,
     /// Where it stands in the file.
     pub place: Place,
+    /// Offset in the file after it.
+    pub end_offset: u64,
     /// Its rows.
     pub rows: u64,
 }
 
 impl Batch {
     /// An empty batch for statements with this head, full at `bytes_max`.
-    pub fn new(head: &Head, rules: Rules, bytes_max: usize) -> Batch {
+    pub fn new(head: &Head, rules: Rules, check: Check, bytes_max: usize) -> Batch {
         Batch {
             table: ObjectName { schema: head.schema.clone(), name: head.table.clone() },
             columns: head.columns.clone(),
@@ -84,8 +91,14 @@ impl Batch {
             full: false,
             end_offset: 0,
             rules,
+            check,
             bytes_max,
         }
+    }
+
+    /// Where the file stands when the whole batch is in.
+    pub fn end(&self) -> Position {
+        Position { offset: self.end_offset, check: self.check }
     }
 
     /// Whether a statement with this head may join.
@@ -108,7 +121,9 @@ impl Batch {
         let start = self.text.len();
         self.text.extend_from_slice(&text);
         let (values_at, end) = (rows.values_at, self.text.len());
-        self.statements.push(Entry { text: start..end, values_at, place, rows: rows.rows });
+        let rows_count = rows.rows;
+        let text = start..end;
+        self.statements.push(Entry { text, end_offset, values_at, place, rows: rows_count });
         self.rows += rows.rows;
         self.end_offset = end_offset;
         if self.given.len() < rows.given.len() {
@@ -141,6 +156,7 @@ impl Batch {
             text: &self.text[entry.text.clone()],
             values_at: entry.values_at,
             place: entry.place,
+            end_offset: entry.end_offset,
             rows: entry.rows,
         })
     }

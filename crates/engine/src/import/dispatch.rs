@@ -8,6 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use dump::reader::Place;
 use dump::statement::{Kind, ObjectName};
 use dump::token::Target;
 use tokio::sync::mpsc;
@@ -53,6 +54,10 @@ pub struct Parts {
     pub progress: Arc<Progress>,
     /// Who may ask to stop.
     pub stop: Stop,
+    /// Where an import that is resumed goes on, in bytes of the decoded text.
+    pub resumed_from: Option<u64>,
+    /// What the report should mention from the start.
+    pub notes: Vec<Note>,
 }
 
 /// Why it ended early, before the report is attached.
@@ -80,15 +85,19 @@ struct Dispatcher {
 /// What a shared batch needs.
 struct Share {
     session: Arc<SessionState>,
+    mark: Option<Arc<[u8]>>,
     load: Result<LoadPlan, Reason>,
     next_auto_increment: Option<u64>,
 }
 
 /// Executes all steps. The report counts what is committed, also in a failure.
-pub async fn run(parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<Report, Failure> {
+pub async fn run(mut parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<Report, Failure> {
     let database = parts.endpoint.database.clone();
     let load_data_off = parts.load_data_off;
-    let report = Report { lanes: parts.lanes, load_data_off, ..Report::default() };
+    let resumed_from = parts.resumed_from;
+    let mut report =
+        Report { lanes: parts.lanes, load_data_off, resumed_from, ..Report::default() };
+    std::mem::take(&mut parts.notes).into_iter().for_each(|note| report.note(note));
     let mut dispatcher = Dispatcher {
         parts,
         lanes: None,
@@ -104,11 +113,20 @@ pub async fn run(parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<Repor
     }
     dispatcher.count_applied();
     dispatcher.report.undone_statements = dispatcher.parts.main.open_statements();
-    let Dispatcher { parts, lanes, report, .. } = dispatcher;
+    let Dispatcher { parts, lanes, mut report, .. } = dispatcher;
     if let Some(lanes) = lanes {
         lanes.close().await;
     }
-    parts.main.close().await;
+    let kept = outcome
+        .as_ref()
+        .is_err_and(|ended| resumed_from.is_some() || is_resumable(ended.error.kind));
+    match parts.main.close(kept).await {
+        Ok(kept) => report.resumable = kept,
+        Err(error) => {
+            let text = format!("the ledger on the target was not removed: {error}");
+            report.note(Note::new("ledger", Place { offset: 0, line: 0 }, text));
+        }
+    }
     match outcome {
         Ok(()) => Ok(report),
         Err(ended) => Err(failure(&parts.file, parts.target, *ended, report)),
@@ -137,6 +155,7 @@ impl Dispatcher {
                     self.rows_part(part).await?;
                     drop(held);
                 }
+                Some(Step::Before(single)) => self.before(single).await?,
                 Some(Step::Note(note)) => self.report.note(note),
                 Some(Step::Failed(error, place)) => {
                     self.drain().await?;
@@ -193,6 +212,15 @@ impl Dispatcher {
         Ok(())
     }
 
+    async fn before(&mut self, single: Single) -> Result<(), Ended> {
+        let used = single.class.object.clone().filter(|_| single.class.kind == Kind::Use);
+        self.parts.main.before(single).await?;
+        if let Some(used) = used {
+            self.database = Some(String::from_utf8_lossy(&used.name).into_owned());
+        }
+        Ok(())
+    }
+
     async fn rows_part(&mut self, part: RowsPart) -> Result<(), Ended> {
         let name = display_name(&part.table, self.database.as_deref());
         self.parts.progress.set_activity(name);
@@ -206,8 +234,15 @@ impl Dispatcher {
         match self.sharing(&batch).await.map_err(|error| self.at_batch(error, &batch))? {
             Ok(share) => {
                 let load = self.planned(share.load, &batch);
-                let Share { session, next_auto_increment, .. } = share;
-                self.queue.push_back(Work { batch, session, load, next_auto_increment, held });
+                let Share { session, next_auto_increment, mark, .. } = share;
+                self.queue.push_back(Work {
+                    batch,
+                    session,
+                    load,
+                    mark,
+                    next_auto_increment,
+                    held,
+                });
                 self.pump().await
             }
             Err(reason) => {
@@ -266,7 +301,16 @@ impl Dispatcher {
             Flavor::MySql => session,
         };
         let load = self.load_plan(&facts, batch, &session);
-        Ok(Ok(Share { session, load, next_auto_increment }))
+        let mark = self.mark(batch);
+        Ok(Ok(Share { session, mark, load, next_auto_increment }))
+    }
+
+    /// What moves the ledger's position over a batch.
+    fn mark(&mut self, batch: &Batch) -> Option<Arc<[u8]>> {
+        let marker = self.parts.main.marker()?;
+        let counted = self.parts.main.counted(&batch.table, Some(batch.rows));
+        self.parts.main.counts(&batch.table);
+        Some(marker.advance(batch.end(), &counted).into())
     }
 
     /// How the batch may go as LOAD DATA.
@@ -317,7 +361,12 @@ impl Dispatcher {
 
     async fn lanes(&mut self) -> crate::error::Result<&mut Lanes> {
         if self.lanes.is_none() {
-            let lanes = Lanes::open(&self.parts.endpoint, self.parts.lanes).await?;
+            let lanes = Lanes::open(
+                &self.parts.endpoint,
+                self.parts.lanes,
+                self.parts.main.marker().as_ref(),
+            )
+            .await?;
             self.report.lanes = lanes.count();
             self.lanes = Some(lanes);
         }
@@ -484,12 +533,32 @@ impl Dispatcher {
     fn here(&self, error: Error) -> Ended {
         Box::new(Failed {
             error,
-            place: dump::reader::Place { offset: self.report.applied_offset, line: 0 },
+            place: Place { offset: self.report.applied_offset, line: 0 },
             text: Vec::new(),
             kind: Kind::Other,
             rules: dump::rules::Rules::new(self.parts.target.server),
             table: None,
         })
+    }
+}
+
+/// Whether the same file may come further another time: not if the file itself is at fault.
+fn is_resumable(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Statement | ErrorKind::Refused | ErrorKind::Input | ErrorKind::Usage => false,
+        ErrorKind::Unreachable
+        | ErrorKind::AccessDenied
+        | ErrorKind::UnknownDatabase
+        | ErrorKind::Tls
+        | ErrorKind::LostConnection
+        | ErrorKind::TooLarge
+        | ErrorKind::DiskFull
+        | ErrorKind::Privilege
+        | ErrorKind::Deadlock
+        | ErrorKind::LockWait
+        | ErrorKind::Resume
+        | ErrorKind::Interrupted
+        | ErrorKind::Internal => true,
     }
 }
 

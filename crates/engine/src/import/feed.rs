@@ -19,9 +19,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Batch, literal_rows};
 use super::guard::{Guard, Note, Policy, Verdict, judge};
+use super::ledger::{Check, Digest, Position};
 use crate::error::{Error, ErrorKind, Side};
 use crate::run::budget::{Budget, Held};
 use crate::run::progress::Progress;
+
+mod prefix;
+
+pub use prefix::ResumeAt;
+use prefix::{Prefix, Side as PrefixSide};
 
 /// Steps that may wait in the channel; their bytes are bounded by the budget.
 pub const STEPS_MAX: usize = 64;
@@ -34,6 +40,9 @@ pub enum Step {
     Batch(Arc<Batch>, Held),
     /// Rows of an INSERT that is too large to be held whole.
     Rows(RowsPart, Held),
+    /// A statement before the place where a resumed import goes on. It is in; only what it did to
+    /// the session is done again.
+    Before(Single),
     /// Something for the report.
     Note(Note),
     /// The file cannot be read on, or must not be: everything before this place counts.
@@ -60,6 +69,22 @@ pub struct Single {
     pub rules: Rules,
     /// The reader waits here for the rules that hold after it.
     pub reply: Option<oneshot::Sender<Rules>>,
+    /// Proof of the file before it.
+    pub check: Check,
+    /// Errors of the server that mean that it was executed already, by the import that is resumed.
+    pub tolerate: Vec<u16>,
+}
+
+impl Single {
+    /// Where the file stands when everything before it is in.
+    pub fn start(&self) -> Position {
+        Position { offset: self.place.offset, check: self.check }
+    }
+
+    /// Where the file stands when it is in as well.
+    pub fn end(&self) -> Position {
+        Position { offset: self.end_offset, check: self.check }
+    }
 }
 
 /// Some rows of an oversized INSERT.
@@ -82,6 +107,20 @@ pub struct RowsPart {
     pub last: bool,
     /// The rules that it was read by.
     pub rules: Rules,
+    /// Proof of the file before it.
+    pub check: Check,
+}
+
+impl RowsPart {
+    /// Where the file stands when everything before its statement is in.
+    pub fn start(&self) -> Position {
+        Position { offset: self.statement.offset, check: self.check }
+    }
+
+    /// Where the file stands when it is in as well.
+    pub fn end(&self) -> Position {
+        Position { offset: self.end_offset, check: self.check }
+    }
 }
 
 /// What is known at the end of the file.
@@ -107,6 +146,8 @@ pub struct FeedOptions {
     pub whole_max: usize,
     /// Bytes at which a batch is full; 0 makes every statement a step of its own.
     pub batch_bytes: usize,
+    /// Where an import that is resumed goes on.
+    pub resume: Option<ResumeAt>,
 }
 
 /// The receiver is gone: nobody wants more.
@@ -123,7 +164,19 @@ pub fn run(
     let window = Limits::DEFAULT.window.min(options.whole_max.max(1 << 10));
     let limits = Limits { window, whole_max: options.whole_max, ..Limits::DEFAULT };
     let reader = Reader::new(source, options.rules, limits);
-    let mut feed = Feed { options, budget, progress, steps, batch: None };
+    let prefix = options.resume.clone().map(Prefix::new);
+    let digest = Digest::new();
+    let mut feed = Feed {
+        options,
+        budget,
+        progress,
+        steps,
+        batch: None,
+        digest,
+        prefix,
+        tolerate: Vec::new(),
+        part_check: Check::default(),
+    };
     // An error here means that the receiver is gone, which needs no telling.
     let _ = feed.read(reader);
 }
@@ -134,15 +187,43 @@ struct Feed {
     progress: Arc<Progress>,
     steps: mpsc::Sender<Step>,
     batch: Option<Batch>,
+    digest: Digest,
+    /// Until a resumed import is at its place.
+    prefix: Option<Prefix>,
+    /// For the next statement that is sent.
+    tolerate: Vec<u16>,
+    /// Proof of the file before the INSERT whose parts are coming.
+    part_check: Check,
+}
+
+/// What became of a statement before the place where a resumed import goes on.
+enum Passed {
+    /// It is past that place.
+    On,
+    /// It is done with; the rules after it, or nothing if reading must stop.
+    Done(Option<Rules>),
 }
 
 impl Feed {
     fn read(&mut self, mut reader: Reader<Box<dyn std::io::Read + Send>>) -> Result<(), Unwanted> {
         loop {
             let after = match reader.next_item() {
-                Ok(Some(Item::Statement(statement))) => self.statement(&statement)?,
-                Ok(Some(Item::Part(part))) => self.part(&part)?,
+                Ok(Some(Item::Statement(statement))) => {
+                    let end_offset = statement.place.offset + statement.raw.len() as u64;
+                    let after = self.statement(&statement, end_offset)?;
+                    self.passed(statement.raw, end_offset, after)?
+                }
+                Ok(Some(Item::Part(part))) => {
+                    let end_offset = part.place.offset + part.raw.len() as u64;
+                    let after = self.part(&part, end_offset)?;
+                    self.passed(part.raw, end_offset, after)?
+                }
                 Ok(Some(Item::Command(command, place))) => self.command(command, place)?,
+                Ok(None)
+                    if self.prefix.as_ref().is_some_and(|prefix| prefix.is_short(&self.digest)) =>
+                {
+                    return self.not_the_file(reader.place());
+                }
                 Ok(None) => {
                     self.flush(false)?;
                     let end = End { place: reader.place(), open: reader.open() };
@@ -160,6 +241,30 @@ impl Feed {
         }
     }
 
+    /// Counts bytes as read; nothing if they are not those of the import that is resumed.
+    fn passed(
+        &mut self,
+        bytes: &[u8],
+        end_offset: u64,
+        after: Option<Rules>,
+    ) -> Result<Option<Rules>, Unwanted> {
+        self.digest.add(bytes, end_offset);
+        match self.prefix.as_mut().map(|prefix| prefix.confirms(&self.digest)) {
+            None | Some(true) => Ok(after),
+            Some(false) => {
+                self.not_the_file(Place { offset: end_offset, line: 0 })?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn not_the_file(&mut self, place: Place) -> Result<(), Unwanted> {
+        let text = "this is not the file whose import is to be resumed: what it holds before the \
+                    place to go on is not the same";
+        let error = Error::new(ErrorKind::Resume, Side::Input, text);
+        self.send(Step::Failed(error, place))
+    }
+
     fn send(&mut self, step: Step) -> Result<(), Unwanted> {
         self.steps.blocking_send(step).map_err(|_| Unwanted)
     }
@@ -173,10 +278,19 @@ impl Feed {
     }
 
     /// Gives the rules for what follows; nothing if reading must stop.
-    fn statement(&mut self, statement: &Statement<'_>) -> Result<Option<Rules>, Unwanted> {
-        let end_offset = statement.place.offset + statement.raw.len() as u64;
+    fn statement(
+        &mut self,
+        statement: &Statement<'_>,
+        end_offset: u64,
+    ) -> Result<Option<Rules>, Unwanted> {
         self.progress.read_bytes.store(end_offset, Ordering::Relaxed);
         let text = statement.text();
+        if self.prefix.is_some() {
+            match self.in_prefix(statement, &text, end_offset)? {
+                Passed::On => {}
+                Passed::Done(rules) => return Ok(rules),
+            }
+        }
         if self.options.batch_bytes > 0
             && let Some(()) = self.collect(statement, &text, end_offset)?
         {
@@ -233,12 +347,86 @@ impl Feed {
             open: statement.open,
             rules: statement.rules,
             reply,
+            check: self.digest.check(),
+            tolerate: std::mem::take(&mut self.tolerate),
         };
         self.send(Step::Single(single, held))?;
         match (known, answer) {
             (Some(rules), _) => Ok(rules),
             (None, Some(answer)) => answer.blocking_recv().map_err(|_| Unwanted),
             (None, None) => Ok(statement.rules),
+        }
+    }
+
+    /// A statement while a resumed import is not yet at its place.
+    fn in_prefix(
+        &mut self,
+        statement: &Statement<'_>,
+        text: &[u8],
+        end_offset: u64,
+    ) -> Result<Passed, Unwanted> {
+        let Some(prefix) = &mut self.prefix else { return Ok(Passed::On) };
+        let start = statement.place.offset;
+        match prefix.side(start, end_offset, statement.head.map(|_| statement.rows)) {
+            PrefixSide::After => {
+                self.tolerate = self.prefix.take().map(Prefix::into_tolerated).unwrap_or_default();
+                Ok(Passed::On)
+            }
+            PrefixSide::Done => Ok(Passed::Done(Some(statement.rules))),
+            PrefixSide::Split => {
+                self.send(Step::Failed(prefix::split(), statement.place))?;
+                Ok(Passed::Done(None))
+            }
+            PrefixSide::Before => {
+                let is_rows = statement.head.is_some_and(|head| !prefix.is_temporary(&head.table));
+                if is_rows {
+                    return Ok(Passed::Done(Some(statement.rules)));
+                }
+                self.before(statement, text, end_offset).map(Passed::Done)
+            }
+        }
+    }
+
+    /// A statement that is in: sent only if it made something of the session.
+    fn before(
+        &mut self,
+        statement: &Statement<'_>,
+        text: &[u8],
+        end_offset: u64,
+    ) -> Result<Option<Rules>, Unwanted> {
+        let class = statement::classify(text, statement.rules, self.options.target);
+        let Some(prefix) = &mut self.prefix else { return Ok(Some(statement.rules)) };
+        match prefix.meaning(&class, text, statement.rules, self.options.target) {
+            prefix::Meaning::None => {
+                Ok(Some(class.rules_after(statement.rules).unwrap_or(statement.rules)))
+            }
+            prefix::Meaning::Unclear(reason) => {
+                let text = format!("resume after this statement: {reason}");
+                let error = Error::new(ErrorKind::Resume, Side::Input, text);
+                self.send(Step::Failed(error, statement.place))?;
+                Ok(None)
+            }
+            prefix::Meaning::Session => {
+                let known = class.rules_after(statement.rules);
+                let (reply, answer) = oneshot::channel();
+                let single = Single {
+                    text: text.to_vec(),
+                    place: statement.place,
+                    end_offset,
+                    class,
+                    rows: 0,
+                    open: None,
+                    rules: statement.rules,
+                    reply: known.is_none().then_some(reply),
+                    check: self.digest.check(),
+                    tolerate: Vec::new(),
+                };
+                self.send(Step::Before(single))?;
+                match known {
+                    Some(rules) => Ok(Some(rules)),
+                    None => answer.blocking_recv().map(Some).map_err(|_| Unwanted),
+                }
+            }
         }
     }
 
@@ -271,15 +459,22 @@ impl Feed {
         }
         let rules = statement.rules;
         let bytes_max = self.options.batch_bytes;
-        let batch = self.batch.get_or_insert_with(|| Batch::new(head, rules, bytes_max));
+        let digest = &self.digest;
+        let batch =
+            self.batch.get_or_insert_with(|| Batch::new(head, rules, digest.check(), bytes_max));
         batch.push(Cow::Borrowed(text), statement.place, end_offset, rows);
         Ok(Some(()))
     }
 
-    fn part(&mut self, part: &Part<'_>) -> Result<Option<Rules>, Unwanted> {
+    fn part(&mut self, part: &Part<'_>, end_offset: u64) -> Result<Option<Rules>, Unwanted> {
         self.flush(false)?;
-        let end_offset = part.place.offset + part.raw.len() as u64;
         self.progress.read_bytes.store(end_offset, Ordering::Relaxed);
+        if part.first {
+            self.part_check = self.digest.check();
+        }
+        if let Some(done) = self.part_in_prefix(part, end_offset)? {
+            return Ok(done);
+        }
         let rows_text = part.text().into_owned();
         let held = self.budget.take(rows_text.len() as u64);
         let step = RowsPart {
@@ -292,9 +487,33 @@ impl Feed {
             first: part.first,
             last: part.last,
             rules: part.rules,
+            check: self.part_check,
         };
         self.send(Step::Rows(step, held))?;
         Ok(Some(part.rules))
+    }
+
+    /// The same as [`Feed::in_prefix`] for a part of an INSERT; nothing if it is to be executed.
+    fn part_in_prefix(
+        &mut self,
+        part: &Part<'_>,
+        end_offset: u64,
+    ) -> Result<Option<Option<Rules>>, Unwanted> {
+        let Some(prefix) = &mut self.prefix else { return Ok(None) };
+        if prefix.is_before(end_offset) {
+            return Ok(Some(Some(part.rules)));
+        }
+        match prefix.part(part.statement.offset) {
+            PrefixSide::After => {
+                self.prefix = None;
+                Ok(None)
+            }
+            PrefixSide::Before | PrefixSide::Done => Ok(Some(Some(part.rules))),
+            PrefixSide::Split => {
+                self.send(Step::Failed(prefix::split(), part.statement))?;
+                Ok(Some(None))
+            }
+        }
     }
 
     /// Client commands: `USE` and `charset` are statements, the rest is never run.
@@ -366,9 +585,22 @@ impl Feed {
         let after = class.rules_after(rules).unwrap_or(rules);
         let end_offset = place.offset + text.len() as u64;
         let held = self.budget.take(text.len() as u64);
-        let single =
-            Single { text, place, end_offset, class, rows: 0, open: None, rules, reply: None };
-        self.send(Step::Single(single, held))?;
+        let single = Single {
+            text,
+            place,
+            end_offset,
+            class,
+            rows: 0,
+            open: None,
+            rules,
+            reply: None,
+            check: self.digest.check(),
+            tolerate: Vec::new(),
+        };
+        // What stands for a command may be longer than the command: its start decides.
+        let is_before =
+            self.prefix.as_ref().is_some_and(|prefix| prefix.is_before(place.offset + 1));
+        self.send(if is_before { Step::Before(single) } else { Step::Single(single, held) })?;
         Ok(Some(after))
     }
 }

@@ -16,6 +16,7 @@ use super::load::{self, LoadPlan, Reason};
 use super::session::{self, SessionState};
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::{Conn, KillHandle, Loaded};
+use crate::run::failpoint;
 
 /// Whose turn it is to commit, and from where on nobody may.
 #[derive(Debug)]
@@ -86,6 +87,8 @@ pub struct Job {
     pub session: Arc<SessionState>,
     /// How it may go as LOAD DATA.
     pub load: Option<Arc<LoadPlan>>,
+    /// What moves the ledger's position.
+    pub mark: Option<Arc<[u8]>>,
 }
 
 /// How a batch went.
@@ -210,7 +213,13 @@ async fn execute(
         conn.query(b"ROLLBACK").await?;
         return Ok(None);
     }
-    conn.query(b"COMMIT").await?;
+    failpoint::pass("lane before commit");
+    match &job.mark {
+        // In one go: the next batch in order waits for this.
+        Some(mark) => conn.query(&[mark, &b"; COMMIT"[..]].concat()).await?,
+        None => conn.query(b"COMMIT").await?,
+    };
+    failpoint::pass("lane after commit");
     order.committed(job.sequence);
     Ok(Some(way))
 }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::batch::Batch;
 use super::lane::{Job, Lane, Order, Outcome, Report, Way};
+use super::ledger::Marker;
 use super::load::LoadPlan;
 use super::session::SessionState;
 use crate::endpoint::Endpoint;
@@ -36,6 +37,8 @@ pub struct Work {
     pub session: Arc<SessionState>,
     /// How it may go as LOAD DATA.
     pub load: Option<Arc<LoadPlan>>,
+    /// What moves the ledger's position, to be sent before its commit.
+    pub mark: Option<Arc<[u8]>>,
     /// The table's next AUTO_INCREMENT before any lane touched it since the last drain.
     pub next_auto_increment: Option<u64>,
     /// Its bytes in the budget.
@@ -84,7 +87,7 @@ pub struct Lanes {
 
 impl Lanes {
     /// Opens up to `count` lanes; fewer if the server has no more connections to give.
-    pub async fn open(endpoint: &Endpoint, count: usize) -> Result<Lanes> {
+    pub async fn open(endpoint: &Endpoint, count: usize, marker: Option<&Marker>) -> Result<Lanes> {
         let mut watcher = Conn::open(endpoint, "import watcher").await?;
         // MySQL would show an AUTO_INCREMENT of up to a day ago; MariaDB has no such setting.
         let _ = watcher.query(b"SET SESSION information_schema_stats_expiry = 0").await;
@@ -99,6 +102,9 @@ impl Lanes {
             };
             // A load is judged by its warnings; the file's own settings never come here.
             let _ = conn.query(b"SET SESSION sql_notes = 1, max_error_count = 64").await;
+            if let Some(marker) = marker {
+                marker.sign(&mut conn, &format!("lane {lane}")).await;
+            }
             let initial = SessionState::read(&mut conn).await?;
             lanes.push(Lane::start(lane, conn, initial, Arc::clone(&order), sender.clone()));
         }
@@ -135,7 +141,8 @@ impl Lanes {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let (batch, session) = (Arc::clone(&work.batch), Arc::clone(&work.session));
-        let job = Job { sequence, batch, session, load: work.load.clone() };
+        let (load, mark) = (work.load.clone(), work.mark.clone());
+        let job = Job { sequence, batch, session, load, mark };
         if self.lanes[lane].jobs.send(job).await.is_err() {
             return Err(Error::new(ErrorKind::Internal, Side::Internal, "a lane has ended"));
         }

@@ -3,7 +3,8 @@
 //!
 //! It alone sees the file's session. LOCK TABLES of the file is kept as a wish: given up while lanes
 //! (or a transaction of ours) need the tables, taken again before the next statement that could
-//! tell. It promises that what it reports as applied is committed.
+//! tell. It promises that what it reports as applied is committed, and that the ledger's position
+//! moves with it: [`stepping`] is how.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,10 +20,16 @@ use super::batch::{Batch, Member};
 use super::excerpt::error_row;
 use super::feed::{RowsPart, Single, rules_from};
 use super::lanes::interrupted;
+use super::ledger::{Counted, Ledger, Position};
 use super::session::{ORDER_VARIABLES, SessionState};
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::{Conn, Effect, Status};
 use crate::run::stop::Stop;
+
+mod before;
+mod stepping;
+
+use stepping::Stepping;
 
 /// The savepoint around an oversized INSERT inside a transaction of the file.
 const SAVEPOINT: &str = "dbferry_oversized_insert";
@@ -97,13 +104,24 @@ pub struct MainConnection {
     rows_before: u64,
     pending: Applied,
     applied: Applied,
+    stepping: Option<Stepping>,
+    /// Prepared statements that a resumed import may execute again, by name.
+    harmless: HashSet<Vec<u8>>,
 }
 
 impl MainConnection {
-    /// Takes over a fresh connection.
-    pub fn new(conn: Conn, target: Target, stop: Stop) -> MainConnection {
+    /// Takes over a fresh connection. Without a ledger nothing is kept on the target.
+    pub fn new(
+        conn: Conn,
+        target: Target,
+        stop: Stop,
+        ledger: Option<(Ledger, Vec<Counted>)>,
+    ) -> MainConnection {
         let status = conn.status();
+        let database = conn.endpoint().database.clone();
         MainConnection {
+            stepping: ledger.map(|(ledger, counted)| Stepping::new(ledger, database, &counted)),
+            harmless: HashSet::new(),
             conn,
             target,
             stop,
@@ -191,8 +209,7 @@ impl MainConnection {
     pub async fn single(&mut self, mut single: Single) -> std::result::Result<(), Box<Failed>> {
         let reply = single.reply.take();
         let failed = |error| single_failed(error, &single);
-        let keeps_lock = !matches!(single.class.kind, Kind::UnlockTables | Kind::LockTables);
-        let effect = match self.under_lock(&single.text, keeps_lock).await {
+        let effect = match self.carefully(&single).await {
             Ok(effect) => effect,
             Err(error) => return Err(failed(error)),
         };
@@ -220,14 +237,29 @@ impl MainConnection {
         batch: &Batch,
         grouped: bool,
     ) -> std::result::Result<(), Box<Failed>> {
-        if grouped && batch.len() > 1 && self.barred(&batch.table).is_none() {
+        let first = |error| match batch.member(0) {
+            Some(member) => member_failed(error, batch, &member),
+            None => member_failed(error, batch, &NO_MEMBER),
+        };
+        let start = Position { offset: first_offset(batch), check: batch.check };
+        let is_loose = self.announce_rows(&batch.table, start).await.map_err(first)?;
+        let pays = batch.len() > 1 || self.stepping.is_some();
+        if grouped && pays && !is_loose && self.barred(&batch.table).is_none() {
             return self.grouped(batch).await;
         }
         for member in batch.members() {
-            match self.under_lock(member.text, true).await {
-                Ok(_) => self.account_member(batch, &member),
+            let end = Position { offset: member.end_offset, check: batch.check };
+            let ran = match is_loose {
+                true => self.under_lock(member.text, true).await.map(|_effect| ()),
+                false => self.member(member.text, &batch.table, end, member.rows).await,
+            };
+            match ran {
+                Ok(()) => self.account_member(batch, &member),
                 Err(error) => return Err(member_failed(error, batch, &member)),
             }
+        }
+        if is_loose {
+            self.advance(batch.end()).await.map_err(first)?;
         }
         Ok(())
     }
@@ -240,9 +272,13 @@ impl MainConnection {
         };
         self.release_locks().await.map_err(first)?;
         self.run(b"START TRANSACTION").await.map_err(first)?;
+        let mut end = Position { offset: first_offset(batch), check: batch.check };
+        let mut rows = 0;
         for member in batch.members() {
-            let Err(error) = self.run(member.text).await else {
+            let Err(error) = self.finish(member.text).await else {
                 self.account_member(batch, &member);
+                end.offset = member.end_offset;
+                rows += member.rows;
                 continue;
             };
             if error.kind == ErrorKind::Deadlock {
@@ -252,12 +288,12 @@ impl MainConnection {
                 return Box::pin(self.batch(batch, false)).await;
             }
             if !self.conn.is_broken() {
-                self.run(b"COMMIT").await.map_err(first)?;
+                self.commit(end, self.counted(&batch.table, Some(rows))).await.map_err(first)?;
                 self.settle_pending();
             }
             return Err(member_failed(error, batch, &member));
         }
-        self.run(b"COMMIT").await.map_err(first)?;
+        self.commit(end, self.counted(&batch.table, Some(rows))).await.map_err(first)?;
         self.settle_pending();
         Ok(())
     }
@@ -276,6 +312,7 @@ impl MainConnection {
         };
         if part.first {
             self.rows_before = 0;
+            self.announce_rows(&part.table, part.start()).await.map_err(failed)?;
             self.begin_oversized(&part.table).await.map_err(failed)?;
         }
         let rows = match self.send_rows(part).await {
@@ -289,7 +326,7 @@ impl MainConnection {
         let bytes = part.rows_text.len() as u64;
         self.pending.rows.push((part.table.clone(), rows, bytes));
         if part.last {
-            self.end_oversized().await.map_err(failed)?;
+            self.end_oversized(part).await.map_err(failed)?;
             self.account(part.end_offset, false, None);
         }
         Ok(())
@@ -311,13 +348,18 @@ impl MainConnection {
         Ok(())
     }
 
-    async fn end_oversized(&mut self) -> Result<()> {
-        let statement = match self.oversized.take() {
-            Some(Oversized::OwnTransaction) => "COMMIT".to_owned(),
-            Some(Oversized::Savepoint) => format!("RELEASE SAVEPOINT {SAVEPOINT}"),
-            None => return Ok(()),
-        };
-        self.run(statement.as_bytes()).await.map(|_effect| ())
+    async fn end_oversized(&mut self, part: &RowsPart) -> Result<()> {
+        match self.oversized.take() {
+            Some(Oversized::OwnTransaction) => {
+                let counted = self.counted(&part.table, Some(self.rows_before));
+                self.commit(part.end(), counted).await
+            }
+            Some(Oversized::Savepoint) => {
+                let statement = format!("RELEASE SAVEPOINT {SAVEPOINT}");
+                self.finish(statement.as_bytes()).await.map(|_effect| ())
+            }
+            None => Ok(()),
+        }
     }
 
     async fn abandon_oversized(&mut self) {
@@ -389,8 +431,12 @@ impl MainConnection {
         self.run(text).await
     }
 
-    /// Takes the file's locks again if they were given up.
+    /// Takes the file's locks again if they were given up. Not where every statement is in a
+    /// transaction of the file: taking them would end it, and holding them would lock the ledger out.
     async fn take_locks(&mut self) -> Result<()> {
+        if self.stepping.is_some() && !self.status.autocommit {
+            return self.release_locks().await;
+        }
         if !self.lock.held
             && let Some(lock) = self.lock.text.clone()
         {
@@ -406,6 +452,11 @@ impl MainConnection {
         if self.stop.is_asked() {
             return Err(interrupted());
         }
+        self.finish(text).await
+    }
+
+    /// The same for what belongs to work that has begun: a stop waits for it.
+    async fn finish(&mut self, text: &[u8]) -> Result<Effect> {
         let kill = self.conn.kill_handle();
         let overtime = async {
             self.stop.asked().await;
@@ -480,7 +531,7 @@ impl MainConnection {
     }
 
     fn account_member(&mut self, batch: &Batch, member: &Member<'_>) {
-        let offset = member.place.offset + member.text.len() as u64;
+        let offset = member.end_offset;
         let rows = (batch.table.clone(), member.rows, member.text.len() as u64);
         self.account(offset, false, Some(rows));
     }
@@ -492,14 +543,23 @@ impl MainConnection {
         self.applied.rows.extend(pending.rows);
     }
 
-    /// Ends the session; an open transaction is rolled back by the server, as with the client.
-    pub async fn close(self) {
+    /// Ends the session; an open transaction is rolled back by the server, as with the client. The
+    /// ledger stays if it is to be `kept`; returns whether it did.
+    pub async fn close(self, kept: bool) -> Result<bool> {
         self.conn.close().await;
+        match self.stepping {
+            Some(stepping) => stepping.close(kept).await.map(|()| kept),
+            None => Ok(false),
+        }
     }
 }
 
+fn first_offset(batch: &Batch) -> u64 {
+    batch.member(0).map_or(batch.end_offset, |member| member.place.offset)
+}
+
 const NO_MEMBER: Member<'static> =
-    Member { text: b"", values_at: 0, place: Place { offset: 0, line: 0 }, rows: 0 };
+    Member { text: b"", values_at: 0, place: Place { offset: 0, line: 0 }, end_offset: 0, rows: 0 };
 
 fn single_failed(error: Error, single: &Single) -> Box<Failed> {
     Box::new(Failed {

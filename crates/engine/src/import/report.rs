@@ -39,6 +39,12 @@ pub struct Report {
     pub load_data_off: Option<Reason>,
     /// Batches that failed on a lane and were executed again, one statement at a time.
     pub replayed_batches: u64,
+    /// Where the import went on, in bytes of decoded text, if it was resumed: what is counted here
+    /// came after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_from: Option<u64>,
+    /// It did not come to its end, and the target keeps what `--resume` needs.
+    pub resumable: bool,
     /// Seconds from the first statement to the last.
     pub seconds: f64,
 }

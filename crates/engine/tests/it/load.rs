@@ -284,7 +284,7 @@ fn planned(
 ) -> Result<(LoadPlan, Batch), &'static str> {
     let Found::Values(head) = insert::head(text, rules.ansi_quotes) else { unreachable!() };
     let rows = literal_rows(text, head.length, rules).ok_or("no literal")?;
-    let mut batch = Batch::new(&head, rules, 1 << 20);
+    let mut batch = Batch::new(&head, rules, engine::import::ledger::Check::default(), 1 << 20);
     batch.push(text.into(), Place { offset: 0, line: 1 }, text.len() as u64, rows);
     load::plan(columns, &batch, state).map(|plan| (plan, batch))
 }

@@ -70,6 +70,7 @@ fn options() -> Options {
         guard,
         load_data: true,
         binary_mode: false,
+        resume: engine::import::resume::Resume::Never,
     }
 }
 

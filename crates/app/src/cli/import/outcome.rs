@@ -37,7 +37,7 @@ pub(super) fn for_people(facts: &Facts<'_>, outcome: &Result<Report, Failure>) -
         }
         Err(failure) => {
             lines.extend(notes(&failure.report));
-            lines.extend(failed(failure));
+            lines.extend(failed(facts, failure));
         }
     }
     lines.join("\n")
@@ -117,7 +117,7 @@ fn notes(report: &Report) -> Vec<String> {
     lines
 }
 
-fn failed(failure: &Failure) -> Vec<String> {
+fn failed(facts: &Facts<'_>, failure: &Failure) -> Vec<String> {
     let mut lines = vec![format!("dbferry: error: {}", failure.error)];
     if let Some(excerpt) = &failure.excerpt {
         lines.extend(excerpt.lines().map(|line| format!("  | {line}")));
@@ -125,6 +125,12 @@ fn failed(failure: &Failure) -> Vec<String> {
     lines.push(format!("  {}", what_is_in(failure)));
     if let Some(advice) = failure.error.advice() {
         lines.push(format!("  hint: {advice}"));
+    }
+    if failure.report.resumable {
+        lines.push(format!(
+            "  to go on from there: dbferry import {} --to {} --resume, and the same options",
+            facts.file, facts.target
+        ));
     }
     lines
 }

@@ -6,6 +6,7 @@ use dump::rules::{Client, Rules};
 
 use super::{Reason, encode, plan};
 use crate::import::batch::{Batch, literal_rows};
+use crate::import::ledger::Check;
 use crate::import::session::SessionState;
 use crate::import::table::Column;
 
@@ -47,7 +48,7 @@ fn both(
         ..Rules::new(Client::MySql)
     };
     let Found::Values(head) = insert::head(sql, rules.ansi_quotes) else { panic!("no head") };
-    let mut batch = Batch::new(&head, rules, 1 << 20);
+    let mut batch = Batch::new(&head, rules, Check::default(), 1 << 20);
     let rows = literal_rows(sql, head.length, rules).ok_or("no literals")?;
     batch.push(sql.into(), Place { offset: 0, line: 1 }, sql.len() as u64, rows);
     let plan = plan(columns, &batch, session)?;

@@ -86,6 +86,7 @@ async fn imported(server: &Server, file: &[u8], load_data: bool) -> Imported {
         guard: Guard { policy: Policy::Allow, allow_files: false, definer: Definer::Keep },
         load_data,
         binary_mode: false,
+        resume: engine::import::resume::Resume::Never,
     };
     let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
     let endpoint = Endpoint::parse(&server.url(Some("f"))).unwrap();

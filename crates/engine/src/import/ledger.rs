@@ -1,0 +1,433 @@
+//! The ledger: how far an import is, kept on the target beside the data it speaks of.
+//!
+//! Commits are in file order, so one position is enough. It moves inside the transaction that brings
+//! in the data, as the last act before the commit ([`Marker::advance`]): both are in, or neither.
+//! What cannot share a transaction with it (definitions, engines without transactions) is announced
+//! before as a [`Doubt`]; whoever resumes settles it by looking. The ledger is gone after a success.
+//! It decides nothing about statements ([`care`]) and reads no file.
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::mysql::conn::Conn;
+
+pub mod care;
+pub mod doubt;
+pub mod home;
+
+pub use doubt::Doubt;
+use home::Home;
+
+/// How long a connection of an import that died is waited for before it is killed, in seconds.
+const DEAD_WAIT_SECS: u32 = 30;
+
+/// A place in the file, and proof of what stood before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Everything before this byte of the decoded text is in.
+    pub offset: u64,
+    /// A digest of the text up to a place at or before it.
+    pub check: Check,
+}
+
+/// A digest of the statements before a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Check {
+    /// The place: the end of a statement.
+    pub offset: u64,
+    /// XXH3 of the bytes of all statements up to it.
+    pub digest: u64,
+}
+
+/// Digests the statements of a file one after another.
+pub struct Digest {
+    hash: xxhash_rust::xxh3::Xxh3,
+    offset: u64,
+}
+
+impl Digest {
+    /// Nothing was read.
+    pub fn new() -> Digest {
+        Digest { hash: xxhash_rust::xxh3::Xxh3::new(), offset: 0 }
+    }
+
+    /// Adds a statement, or a part of one, that ends at `end_offset`.
+    pub fn add(&mut self, bytes: &[u8], end_offset: u64) {
+        self.hash.update(bytes);
+        self.offset = end_offset;
+    }
+
+    /// Up to here.
+    pub fn check(&self) -> Check {
+        match self.offset {
+            0 => Check::default(),
+            offset => Check { offset, digest: self.hash.digest() },
+        }
+    }
+
+    /// The end of what was added last.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+}
+
+impl Default for Digest {
+    fn default() -> Digest {
+        Digest::new()
+    }
+}
+
+/// Rows that a commit adds to a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The table's database.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+    /// How many; `None` if that cannot be told, and so never again.
+    pub rows: Option<u64>,
+}
+
+/// What makes two imports the same: compared before one goes on with the other's work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The file as the user named it; for messages only.
+    pub file: String,
+    /// Bytes as it is stored, if known.
+    pub size: Option<u64>,
+    /// Options that change what is made of the file: one `name=value` a line.
+    pub options: String,
+}
+
+/// Moves an import's position: what a connection needs to know of the ledger.
+#[derive(Clone, Debug)]
+pub struct Marker {
+    run: u64,
+    imports: String,
+    row_counts: String,
+}
+
+impl Marker {
+    /// The statements that move the position, to be sent in one go before a COMMIT. They hold in
+    /// any session: names in backticks, values as numbers or hexadecimal digits.
+    pub fn advance(&self, position: Position, counted: &[Counted]) -> Vec<u8> {
+        self.statements(position, None, counted)
+    }
+
+    /// The same, but what follows is in doubt until the position moves again.
+    pub fn announce(&self, position: Position, doubt: &Doubt) -> Vec<u8> {
+        self.statements(position, Some(doubt), &[])
+    }
+
+    fn statements(&self, at: Position, doubt: Option<&Doubt>, counted: &[Counted]) -> Vec<u8> {
+        let doubt =
+            doubt.map_or_else(|| "NULL".to_owned(), |doubt| hex(doubt.to_text().as_bytes()));
+        let mut text = format!(
+            "UPDATE {} SET at_byte = {}, check_byte = {}, digest = {}, doubt = {doubt} WHERE run = {}",
+            self.imports, at.offset, at.check.offset, at.check.digest, self.run
+        );
+        for Counted { schema, table, rows } in counted {
+            let (schema, table) = (hex(schema.as_bytes()), hex(table.as_bytes()));
+            let rows = rows.map_or_else(|| "NULL".to_owned(), |rows| rows.to_string());
+            text.push_str(&format!(
+                "; INSERT INTO {} (run, schema_name, table_name, row_count) VALUES ({}, {schema}, \
+                 {table}, {rows}) ON DUPLICATE KEY UPDATE row_count = row_count + {rows}",
+                self.row_counts, self.run
+            ));
+        }
+        text.into_bytes()
+    }
+
+    /// The name of the user-level lock that connection `who` holds as long as it lives.
+    fn lock(&self, who: &str) -> String {
+        format!("dbferry {} {who}", self.run)
+    }
+
+    /// Lets a later run see that this connection still works for this import. Servers that have no
+    /// such locks (clusters) do without.
+    pub async fn sign(&self, conn: &mut Conn, who: &str) {
+        let query = format!("SELECT GET_LOCK('{}', 0)", self.lock(who));
+        let _ = conn.query(query.as_bytes()).await;
+    }
+}
+
+/// The ledger of one import, with a connection of its own.
+pub struct Ledger {
+    conn: Conn,
+    home: Home,
+    marker: Marker,
+}
+
+/// An import that did not come to its end.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    /// Its number.
+    pub run: u64,
+    /// What it imported.
+    pub identity: Identity,
+    /// How far it is.
+    pub position: Position,
+    /// What was announced and never settled.
+    pub doubt: Option<Doubt>,
+    /// When it began, by the server's clock.
+    pub started: String,
+    /// A process still works on it.
+    pub is_alive: bool,
+    /// Rows by table, as far as they can be told.
+    pub counted: Vec<Counted>,
+    /// Its row counts hold.
+    pub counts_hold: bool,
+    /// The most connections that signed as lanes.
+    lanes: u64,
+}
+
+impl Unfinished {
+    /// One that nothing else is known of.
+    #[cfg(test)]
+    pub(super) fn sample(identity: Identity, position: Position) -> Unfinished {
+        Unfinished {
+            run: 1,
+            identity,
+            position,
+            doubt: None,
+            started: String::new(),
+            is_alive: false,
+            counted: Vec::new(),
+            counts_hold: true,
+            lanes: 1,
+        }
+    }
+}
+
+impl Ledger {
+    /// Opens a ledger for a new import.
+    pub async fn create(endpoint: &Endpoint, identity: &Identity, lanes: usize) -> Result<Ledger> {
+        let mut conn = home::connect(endpoint).await?;
+        let home = Home::make(&mut conn, endpoint).await?;
+        let outcome = add(&mut conn, &home, identity, lanes).await;
+        home::leave(&mut conn).await;
+        let marker = outcome?;
+        marker.sign(&mut conn, "ledger").await;
+        Ok(Ledger { conn, home, marker })
+    }
+
+    /// Takes over the ledger of an import that died; waits until its connections are gone.
+    pub async fn take_over(endpoint: &Endpoint, dead: &Unfinished, lanes: usize) -> Result<Ledger> {
+        let mut conn = home::connect(endpoint).await?;
+        let home = Home::find(&mut conn, endpoint).await?.ok_or_else(vanished)?;
+        let marker = home.marker(dead.run);
+        marker.sign(&mut conn, "ledger").await;
+        let names = (0..dead.lanes).map(|lane| format!("lane {lane}")).chain(["main".to_owned()]);
+        for name in names.chain(["index".to_owned()]) {
+            outlive(&mut conn, &marker.lock(&name)).await?;
+        }
+        let most = (lanes as u64).max(dead.lanes);
+        let update =
+            format!("UPDATE {} SET lanes = {most} WHERE run = {}", marker.imports, marker.run);
+        conn.query(update.as_bytes()).await?;
+        Ok(Ledger { conn, home, marker })
+    }
+
+    /// What connections need for moving the position.
+    pub fn marker(&self) -> Marker {
+        self.marker.clone()
+    }
+
+    /// The ledger's own connection, for looking things up beside it.
+    pub fn conn(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    /// Moves the position in a transaction of its own.
+    pub async fn advance(&mut self, position: Position, counted: &[Counted]) -> Result<()> {
+        let text = self.marker.advance(position, counted);
+        self.conn.query(&text).await.map(|_effect| ())
+    }
+
+    /// Announces something that cannot share a transaction with the position.
+    pub async fn announce(&mut self, position: Position, doubt: &Doubt) -> Result<()> {
+        let text = self.marker.announce(position, doubt);
+        self.conn.query(&text).await.map(|_effect| ())
+    }
+
+    /// Casts a doubt on what comes after the position, which stays where it is.
+    pub async fn cast_doubt(&mut self, doubt: &Doubt) -> Result<()> {
+        let Marker { run, imports, .. } = &self.marker;
+        let doubt = hex(doubt.to_text().as_bytes());
+        let text = format!("UPDATE {imports} SET doubt = {doubt} WHERE run = {run}");
+        self.conn.query(text.as_bytes()).await.map(|_effect| ())
+    }
+
+    /// From now on the counts of rows say nothing.
+    pub async fn give_up_counts(&mut self) -> Result<()> {
+        let Marker { run, imports, .. } = &self.marker;
+        let text = format!("UPDATE {imports} SET counts_hold = 0 WHERE run = {run}");
+        self.conn.query(text.as_bytes()).await.map(|_effect| ())
+    }
+
+    /// Forgets the rows of tables of this name: a statement is about to change them.
+    pub async fn forget_counts(&mut self, table: &str) -> Result<()> {
+        let Marker { run, row_counts, .. } = &self.marker;
+        let name = hex(table.as_bytes());
+        let text = format!("DELETE FROM {row_counts} WHERE run = {run} AND table_name = {name}");
+        self.conn.query(text.as_bytes()).await.map(|_effect| ())
+    }
+
+    /// The import is over and nothing is left to resume: removes what was kept of it.
+    pub async fn remove(mut self) -> Result<()> {
+        home::enter(&mut self.conn).await?;
+        let outcome = self.home.forget(&mut self.conn, self.marker.run).await;
+        home::leave(&mut self.conn).await;
+        self.conn.close().await;
+        outcome
+    }
+
+    /// Leaves the ledger to whoever resumes.
+    pub async fn leave(self) {
+        self.conn.close().await;
+    }
+}
+
+/// Adds the import to the ledger's list.
+async fn add(conn: &mut Conn, home: &Home, identity: &Identity, lanes: usize) -> Result<Marker> {
+    let run = conn.scalar("SELECT UUID_SHORT()").await?.and_then(|run| run.parse().ok());
+    let run: u64 = run.ok_or_else(|| {
+        Error::new(ErrorKind::Internal, Side::Target, "the server gave no number to the import")
+    })?;
+    let marker = home.marker(run);
+    let size = identity.size.map_or_else(|| "NULL".to_owned(), |size| size.to_string());
+    let (file, options) = (hex(identity.file.as_bytes()), hex(identity.options.as_bytes()));
+    let text = format!(
+        "INSERT INTO {} (run, file_name, file_size, options, lanes) VALUES ({run}, {file}, {size}, \
+         {options}, {lanes})",
+        marker.imports
+    );
+    conn.query(text.as_bytes()).await?;
+    Ok(marker)
+}
+
+/// The imports that the ledger on this server tells of, the oldest first; none if it has no ledger.
+pub async fn unfinished(endpoint: &Endpoint) -> Result<Vec<Unfinished>> {
+    let mut conn = home::connect(endpoint).await?;
+    let Some(home) = Home::find(&mut conn, endpoint).await? else {
+        conn.close().await;
+        return Ok(Vec::new());
+    };
+    let query = format!(
+        "SELECT run, HEX(file_name), file_size, HEX(options), at_byte, check_byte, digest, \
+         HEX(doubt), started, counts_hold, lanes FROM {} ORDER BY started, run",
+        home.imports()
+    );
+    let mut found = Vec::new();
+    for row in conn.rows(&query).await? {
+        let mut import = unfinished_of(&row).ok_or_else(unreadable)?;
+        let lock = home.marker(import.run).lock("ledger");
+        let used = conn.scalar(&format!("SELECT IS_USED_LOCK('{lock}')")).await?;
+        import.is_alive = used.is_some();
+        import.counted = counted(&mut conn, &home, import.run).await?;
+        found.push(import);
+    }
+    conn.close().await;
+    Ok(found)
+}
+
+/// Forgets an import that will not be resumed.
+pub async fn forget(endpoint: &Endpoint, run: u64) -> Result<()> {
+    let mut conn = home::connect(endpoint).await?;
+    home::enter(&mut conn).await?;
+    let outcome = match Home::find(&mut conn, endpoint).await {
+        Ok(Some(home)) => home.forget(&mut conn, run).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    home::leave(&mut conn).await;
+    conn.close().await;
+    outcome
+}
+
+async fn counted(conn: &mut Conn, home: &Home, run: u64) -> Result<Vec<Counted>> {
+    let query = format!(
+        "SELECT HEX(schema_name), HEX(table_name), row_count FROM {} WHERE run = {run}",
+        home.row_counts()
+    );
+    let rows = conn.rows(&query).await?;
+    rows.iter()
+        .map(|row| {
+            let cell = |index: usize| row.get(index).cloned().flatten();
+            Some(Counted {
+                schema: unhex(&cell(0)?)?,
+                table: unhex(&cell(1)?)?,
+                rows: cell(2).and_then(|rows| rows.parse().ok()),
+            })
+        })
+        .collect::<Option<Vec<Counted>>>()
+        .ok_or_else(unreadable)
+}
+
+fn unfinished_of(row: &[Option<String>]) -> Option<Unfinished> {
+    let cell = |index: usize| row.get(index).cloned().flatten();
+    let number = |index: usize| cell(index)?.parse::<u64>().ok();
+    let doubt = match cell(7) {
+        None => None,
+        Some(text) => Some(Doubt::of_text(&unhex(&text)?)?),
+    };
+    Some(Unfinished {
+        run: number(0)?,
+        identity: Identity { file: unhex(&cell(1)?)?, size: number(2), options: unhex(&cell(3)?)? },
+        position: Position {
+            offset: number(4)?,
+            check: Check { offset: number(5)?, digest: number(6)? },
+        },
+        doubt,
+        started: cell(8)?,
+        counts_hold: number(9)? != 0,
+        lanes: number(10)?,
+        is_alive: false,
+        counted: Vec::new(),
+    })
+}
+
+/// Waits until nobody holds a lock; kills its holder in the end. The process behind it is gone, but
+/// the server may still execute what it sent.
+async fn outlive(conn: &mut Conn, lock: &str) -> Result<()> {
+    for kills in [true, false] {
+        let query = format!("SELECT GET_LOCK('{lock}', {DEAD_WAIT_SECS})");
+        if conn.scalar(&query).await?.as_deref() == Some("1") {
+            conn.query(format!("SELECT RELEASE_LOCK('{lock}')").as_bytes()).await?;
+            return Ok(());
+        }
+        let holder = conn.scalar(&format!("SELECT IS_USED_LOCK('{lock}')")).await?;
+        match holder.and_then(|id| id.parse::<u64>().ok()) {
+            Some(id) if kills => {
+                // It may have ended by itself meanwhile.
+                let _ = conn.query(format!("KILL {id}").as_bytes()).await;
+            }
+            _ => {}
+        }
+    }
+    let text = "a connection of the import that is to be resumed still works on the server";
+    Err(Error::new(ErrorKind::LockWait, Side::Target, text))
+}
+
+fn vanished() -> Error {
+    Error::new(ErrorKind::Refused, Side::Target, "the ledger on the target has gone")
+}
+
+fn unreadable() -> Error {
+    let text = "the ledger on the target was written by another version, or changed";
+    Error::new(ErrorKind::Refused, Side::Target, text)
+}
+
+/// A string of bytes in a statement, right under any session.
+fn hex(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    format!("X'{digits}'")
+}
+
+fn unhex(digits: &str) -> Option<String> {
+    let bytes: Option<Vec<u8>> = digits
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect();
+    String::from_utf8(bytes?).ok()
+}

@@ -1,0 +1,189 @@
+//! Where the ledger lives: a schema of its own on the target, or the endpoint's database where the
+//! account may not make one.
+//!
+//! Promises: tables come and go only under one user-level lock, so that imports running side by side
+//! do not take each other's ledger away; when the last import is forgotten, nothing is left. It does
+//! not know what the rows mean.
+
+use super::Marker;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::import::table::literal;
+use crate::mysql::conn::Conn;
+
+/// The ledger's schema.
+pub const SCHEMA: &str = "dbferry";
+/// What its tables' names begin with in a database that holds others.
+const PREFIX: &str = "dbferry_";
+/// The lock under which tables are made and dropped.
+const LOCK: &str = "dbferry";
+/// How long others may hold it, or a table's metadata, in seconds.
+const LOCK_WAIT_SECS: u32 = 60;
+/// All its tables, by their names in a schema of their own.
+const TABLES: [&str; 4] = ["imports", "row_counts", "indexes", "settings"];
+
+/// A place that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    schema: String,
+    prefix: &'static str,
+}
+
+impl Home {
+    /// Makes the ledger's tables where they are not there, and keeps the lock: call [`leave`].
+    pub async fn make(conn: &mut Conn, endpoint: &Endpoint) -> Result<Home> {
+        enter(conn).await?;
+        let own = Home { schema: SCHEMA.to_owned(), prefix: "" };
+        let create = format!("CREATE DATABASE IF NOT EXISTS `{SCHEMA}`");
+        let outcome = match conn.query(create.as_bytes()).await {
+            Ok(_) => own.make_tables(conn).await.map(|()| own),
+            Err(error) => match (&endpoint.database, error.kind) {
+                (Some(database), ErrorKind::Privilege | ErrorKind::AccessDenied) => {
+                    let guest = Home { schema: database.clone(), prefix: PREFIX };
+                    guest.make_tables(conn).await.map(|()| guest)
+                }
+                _ => Err(error),
+            },
+        };
+        if outcome.is_err() {
+            leave(conn).await;
+        }
+        outcome
+    }
+
+    /// The place, if there is one.
+    pub async fn find(conn: &mut Conn, endpoint: &Endpoint) -> Result<Option<Home>> {
+        let own = Home { schema: SCHEMA.to_owned(), prefix: "" };
+        let guest = endpoint.database.clone().map(|schema| Home { schema, prefix: PREFIX });
+        for home in [Some(own), guest].into_iter().flatten() {
+            if home.has(conn, "imports").await? {
+                return Ok(Some(home));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What moves the position of import `run`.
+    pub fn marker(&self, run: u64) -> Marker {
+        Marker { run, imports: self.imports(), row_counts: self.row_counts() }
+    }
+
+    /// The list of imports, as statements name it.
+    pub fn imports(&self) -> String {
+        self.name("imports")
+    }
+
+    /// Rows by import and table, as statements name it.
+    pub fn row_counts(&self) -> String {
+        self.name("row_counts")
+    }
+
+    /// The schema it lives in.
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// Removes everything about an import, and the place itself if that was the last. For whoever
+    /// holds the lock.
+    pub async fn forget(&self, conn: &mut Conn, run: u64) -> Result<()> {
+        for table in TABLES {
+            if table != "settings" && self.has(conn, table).await? {
+                let text = format!("DELETE FROM {} WHERE run = {run}", self.name(table));
+                conn.query(text.as_bytes()).await?;
+            }
+        }
+        self.remove_if_empty(conn).await
+    }
+
+    /// Drops the tables, and the schema if it is the ledger's own, unless one holds a row.
+    pub async fn remove_if_empty(&self, conn: &mut Conn) -> Result<()> {
+        let mut present = Vec::new();
+        for table in TABLES {
+            if self.has(conn, table).await? {
+                present.push(self.name(table));
+            }
+        }
+        for table in &present {
+            let first = conn.scalar(&format!("SELECT 1 FROM {table} LIMIT 1")).await?;
+            if first.is_some() {
+                return Ok(());
+            }
+        }
+        if !present.is_empty() {
+            conn.query(format!("DROP TABLE {}", present.join(", ")).as_bytes()).await?;
+        }
+        if self.prefix.is_empty() {
+            let query = format!(
+                "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} LIMIT 1",
+                literal(&self.schema)
+            );
+            if conn.scalar(&query).await?.is_none() {
+                conn.query(format!("DROP DATABASE IF EXISTS `{SCHEMA}`").as_bytes()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn make_tables(&self, conn: &mut Conn) -> Result<()> {
+        let imports = format!(
+            "CREATE TABLE IF NOT EXISTS {} (run BIGINT UNSIGNED NOT NULL PRIMARY KEY, file_name \
+             VARBINARY(4096) NOT NULL, file_size BIGINT UNSIGNED, options BLOB NOT NULL, at_byte \
+             BIGINT UNSIGNED NOT NULL DEFAULT 0, check_byte BIGINT UNSIGNED NOT NULL DEFAULT 0, \
+             digest BIGINT UNSIGNED NOT NULL DEFAULT 0, doubt BLOB, counts_hold TINYINT NOT NULL \
+             DEFAULT 1, lanes INT NOT NULL, started TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP) \
+             ENGINE=InnoDB",
+            self.imports()
+        );
+        let row_counts = format!(
+            "CREATE TABLE IF NOT EXISTS {} (run BIGINT UNSIGNED NOT NULL, schema_name \
+             VARBINARY(256) NOT NULL, table_name VARBINARY(256) NOT NULL, row_count BIGINT \
+             UNSIGNED, PRIMARY KEY (run, schema_name, table_name)) ENGINE=InnoDB",
+            self.row_counts()
+        );
+        for text in [imports, row_counts] {
+            conn.query(text.as_bytes()).await?;
+        }
+        Ok(())
+    }
+
+    async fn has(&self, conn: &mut Conn, table: &str) -> Result<bool> {
+        let query = format!(
+            "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+            literal(&self.schema),
+            literal(&format!("{}{table}", self.prefix))
+        );
+        Ok(conn.scalar(&query).await?.is_some())
+    }
+
+    fn name(&self, table: &str) -> String {
+        format!("`{}`.`{}{table}`", self.schema.replace('`', "``"), self.prefix)
+    }
+}
+
+/// A connection for work on the ledger: what the file says to its sessions never reaches it.
+pub async fn connect(endpoint: &Endpoint) -> Result<Conn> {
+    let mut conn = Conn::open(endpoint, "import ledger").await?;
+    // Nothing of an import should ever lock it out for long; if it happens it is to be seen.
+    let text = format!("SET SESSION sql_mode = '', lock_wait_timeout = {LOCK_WAIT_SECS}");
+    conn.query(text.as_bytes()).await?;
+    Ok(conn)
+}
+
+/// Takes the lock.
+pub async fn enter(conn: &mut Conn) -> Result<()> {
+    let query = format!("SELECT GET_LOCK('{LOCK}', {LOCK_WAIT_SECS})");
+    match conn.scalar(&query).await {
+        Ok(Some(got)) if got == "1" => Ok(()),
+        Ok(_) => {
+            let text = "take the ledger's lock: another dbferry holds it too long";
+            Err(Error::new(ErrorKind::LockWait, Side::Target, text))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives the lock back.
+pub async fn leave(conn: &mut Conn) {
+    // A connection that is gone has given it back.
+    let _ = conn.query(format!("SELECT RELEASE_LOCK('{LOCK}')").as_bytes()).await;
+}

@@ -1,0 +1,464 @@
+//! The main connection and the ledger, step by step: each statement goes the way that
+//! [`ledger::care`] finds for it, so that position and data are never apart.
+//!
+//! Inside a transaction of the file, or of ours, the position is written by the main connection
+//! itself; elsewhere by the ledger's own. Neither ever waits for the other: the main connection has
+//! no transaction open when the ledger writes, and holds no lock on the ledger's tables.
+
+use std::collections::{HashMap, HashSet};
+
+use dump::statement::{Action, Class, Kind, ObjectName};
+use dump::token::{Token, Tokens};
+
+use super::{MainConnection, Single};
+use crate::error::{ErrorKind, Result};
+use crate::import::ledger::care::{Care, Standing, Worry, care};
+use crate::import::ledger::doubt::{self, ObjectKind};
+use crate::import::ledger::{Counted, Doubt, Ledger, Marker, Position};
+use crate::import::table::literal;
+use crate::mysql::conn::Effect;
+use crate::run::failpoint;
+
+/// The ledger, and what is known of tables for its sake.
+pub(super) struct Stepping {
+    ledger: Ledger,
+    marker: Marker,
+    /// The default database, as far as USE statements tell.
+    database: Option<String>,
+    /// Whether a table knows no transactions.
+    loose: HashMap<(String, String), bool>,
+    /// The names of tables that know none.
+    loose_names: HashSet<String>,
+    /// Triggers may change tables that a statement does not name.
+    has_triggers: bool,
+    /// Tables whose rows are counted, by name.
+    counted: HashSet<String>,
+    counts_hold: bool,
+}
+
+impl Stepping {
+    pub(super) fn new(ledger: Ledger, database: Option<String>, counted: &[Counted]) -> Stepping {
+        Stepping {
+            marker: ledger.marker(),
+            ledger,
+            database,
+            loose: HashMap::new(),
+            loose_names: HashSet::new(),
+            has_triggers: false,
+            counted: counted.iter().map(|counted| counted.table.clone()).collect(),
+            counts_hold: true,
+        }
+    }
+
+    pub(super) async fn close(self, kept: bool) -> Result<()> {
+        match kept {
+            true => {
+                self.ledger.leave().await;
+                Ok(())
+            }
+            false => self.ledger.remove().await,
+        }
+    }
+
+    /// A USE of the file.
+    pub(super) fn use_database(&mut self, name: Option<Vec<u8>>) {
+        self.database = name.and_then(|name| String::from_utf8(name).ok());
+    }
+
+    /// Schema and name of a table, where they are UTF-8 and known.
+    fn resolve(&self, table: &ObjectName) -> Option<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+        let schema = match &table.schema {
+            Some(schema) => text(schema)?,
+            None => self.database.clone()?,
+        };
+        Some((schema, text(&table.name)?))
+    }
+
+    /// Whether what is inserted into a table stays whatever becomes of the transaction.
+    async fn is_loose(&mut self, table: &ObjectName) -> Result<bool> {
+        let Some(key) = self.resolve(table) else { return Ok(false) };
+        if let Some(known) = self.loose.get(&key) {
+            return Ok(*known);
+        }
+        let query = format!(
+            "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+            literal(&key.0),
+            literal(&key.1)
+        );
+        let engine = self.ledger.conn().scalar(&query).await?;
+        let is_loose = engine.is_some_and(|engine| !engine.eq_ignore_ascii_case("InnoDB"));
+        if is_loose {
+            self.loose_names.insert(key.1.to_lowercase());
+        }
+        self.loose.insert(key, is_loose);
+        Ok(is_loose)
+    }
+
+    /// Whether a statement may change tables that know no transactions.
+    fn may_touch_loose(&self, tokens: Tokens<'_>) -> bool {
+        let is_loose = |token: &Token<'_>| {
+            let name = token.name().and_then(|name| String::from_utf8(name).ok());
+            name.is_some_and(|name| self.loose_names.contains(&name.to_lowercase()))
+        };
+        let names = || tokens.map(|spanned| spanned.token);
+        !self.loose_names.is_empty() && (self.has_triggers || names().any(|token| is_loose(&token)))
+    }
+}
+
+impl MainConnection {
+    /// What lanes need for moving the position.
+    pub fn marker(&self) -> Option<Marker> {
+        self.stepping.as_ref().map(|stepping| stepping.marker.clone())
+    }
+
+    /// Takes the place in line that lets a later run wait for this connection.
+    pub async fn sign(&mut self) {
+        if let Some(stepping) = &self.stepping {
+            stepping.marker.sign(&mut self.conn, "main").await;
+        }
+    }
+
+    /// Rows of a table for the ledger; nothing without one, or if its name cannot be told.
+    pub fn counted(&self, table: &ObjectName, rows: Option<u64>) -> Vec<Counted> {
+        let Some(stepping) = self.stepping.as_ref().filter(|stepping| stepping.counts_hold) else {
+            return Vec::new();
+        };
+        let named = stepping.resolve(table);
+        named.map(|(schema, table)| Counted { schema, table, rows }).into_iter().collect()
+    }
+
+    /// Remembers that rows of a table are counted, also those that lanes bring.
+    pub fn counts(&mut self, table: &ObjectName) {
+        if let Some(stepping) = &mut self.stepping
+            && let Some((_, table)) = stepping.resolve(table)
+        {
+            stepping.counted.insert(table);
+        }
+    }
+
+    /// Executes a statement so that it and the ledger cannot disagree.
+    pub(super) async fn carefully(&mut self, single: &Single) -> Result<Effect> {
+        let outcome = match self.stepping.is_some() {
+            true => self.with_ledger(single).await,
+            false => self.plainly(single).await,
+        };
+        match outcome {
+            Err(error) if error.code().is_some_and(|code| single.tolerate.contains(&code)) => {
+                let status = self.status;
+                Ok(Effect { affected_rows: 0, warnings: 0, status, rows_returned: 0 })
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn plainly(&mut self, single: &Single) -> Result<Effect> {
+        let kind = single.class.kind;
+        // Where every statement opens a transaction the file's locks were not kept: giving them
+        // back has to end it, as it would have.
+        if kind == Kind::UnlockTables
+            && self.stepping.is_some()
+            && !self.status.autocommit
+            && self.lock.text.is_some()
+        {
+            self.finish(b"COMMIT").await?;
+        }
+        let keeps_lock = !matches!(kind, Kind::UnlockTables | Kind::LockTables);
+        self.under_lock(&single.text, keeps_lock).await
+    }
+
+    async fn with_ledger(&mut self, single: &Single) -> Result<Effect> {
+        let Single { class, text, rules, .. } = single;
+        self.learn(class, single).await?;
+        let standing = self.standing(single);
+        let inserts = class.object.as_ref().filter(|_| class.kind == Kind::Insert);
+        if let Some(table) = inserts
+            && !standing.temporary
+            && self.announce_rows(table, single.start()).await?
+        {
+            let effect = self.plainly(single).await?;
+            self.advance(single.end()).await?;
+            return Ok(effect);
+        }
+        match care(class, text, *rules, self.target, standing) {
+            Care::Nothing => self.plainly(single).await,
+            Care::Wrap if inserts.is_some_and(|table| self.is_locked_out(table)) => {
+                self.plainly(single).await
+            }
+            Care::Wrap => self.wrapped(single).await,
+            Care::EndsWith => {
+                self.write(single.end(), None).await?;
+                self.plainly(single).await
+            }
+            Care::EndsBefore(worry) => {
+                let doubt = self.doubt(worry, class).await?;
+                self.write(single.start(), doubt.as_ref()).await?;
+                self.plainly(single).await
+            }
+            Care::Announce(worry) => self.announced(single, worry).await,
+        }
+    }
+
+    fn standing(&self, single: &Single) -> Standing {
+        let name = single.class.object.as_ref().map(|object| object.name.to_ascii_lowercase());
+        Standing {
+            in_transaction: self.status.in_transaction || !self.status.autocommit,
+            locked: self.lock.text.is_some(),
+            temporary: name.is_some_and(|name| self.temporary.contains(&name)),
+            loose_tables: self.stepping.as_ref().is_some_and(|stepping| {
+                stepping.may_touch_loose(Tokens::new(&single.text, single.rules, self.target))
+            }),
+        }
+    }
+
+    fn is_locked_out(&self, table: &ObjectName) -> bool {
+        self.lock.text.is_some() && !self.lock.write.contains(table)
+    }
+
+    /// A statement and the position after it in one transaction.
+    async fn wrapped(&mut self, single: &Single) -> Result<Effect> {
+        self.release_locks().await?;
+        self.run(b"START TRANSACTION").await?;
+        let effect = self.finish(&single.text).await;
+        let effect = match effect {
+            Ok(effect) => effect,
+            Err(error) => {
+                self.take_back().await;
+                return Err(error);
+            }
+        };
+        let counted = match &single.class.object {
+            Some(table) if single.class.kind == Kind::Insert => {
+                self.counted(table, inserted(single, effect.affected_rows))
+            }
+            _ => Vec::new(),
+        };
+        self.commit(single.end(), counted).await?;
+        Ok(Effect { status: self.status, ..effect })
+    }
+
+    /// One INSERT of a batch by itself.
+    pub(super) async fn member(
+        &mut self,
+        text: &[u8],
+        table: &ObjectName,
+        end: Position,
+        rows: u64,
+    ) -> Result<()> {
+        let in_transaction = self.status.in_transaction || !self.status.autocommit;
+        let is_temporary = self.temporary.contains(&table.name.to_ascii_lowercase());
+        let alone = in_transaction || is_temporary || self.is_locked_out(table);
+        if self.stepping.is_none() || alone {
+            return self.under_lock(text, true).await.map(|_effect| ());
+        }
+        self.release_locks().await?;
+        self.run(b"START TRANSACTION").await?;
+        if let Err(error) = self.finish(text).await {
+            self.take_back().await;
+            return Err(error);
+        }
+        self.commit(end, self.counted(table, Some(rows))).await
+    }
+
+    /// Undoes a transaction of ours after an error that matters more.
+    async fn take_back(&mut self) {
+        if !self.conn.is_broken() {
+            // If this fails too the connection is gone, and the transaction with it.
+            let _ = self.finish(b"ROLLBACK").await;
+        }
+    }
+
+    /// Commits a transaction of ours, the position with it.
+    pub(super) async fn commit(&mut self, end: Position, counted: Vec<Counted>) -> Result<()> {
+        let mut text = match &mut self.stepping {
+            Some(stepping) => {
+                stepping.counted.extend(counted.iter().map(|counted| counted.table.clone()));
+                let mut text = stepping.marker.advance(end, &counted);
+                text.extend_from_slice(b"; ");
+                text
+            }
+            None => Vec::new(),
+        };
+        text.extend_from_slice(b"COMMIT");
+        failpoint::pass("before commit");
+        self.finish(&text).await?;
+        failpoint::pass("after commit");
+        Ok(())
+    }
+
+    /// Writes the position inside the file's transaction.
+    async fn write(&mut self, at: Position, doubt: Option<&Doubt>) -> Result<()> {
+        let Some(stepping) = &self.stepping else { return Ok(()) };
+        let text = match doubt {
+            Some(doubt) => stepping.marker.announce(at, doubt),
+            None => stepping.marker.advance(at, &[]),
+        };
+        self.release_locks().await?;
+        self.finish(&text).await?;
+        failpoint::pass("after writing");
+        Ok(())
+    }
+
+    /// Moves the position by itself; in a transaction of the file its end will.
+    pub(super) async fn advance(&mut self, at: Position) -> Result<()> {
+        let is_open = self.status.in_transaction || !self.status.autocommit;
+        match &mut self.stepping {
+            Some(stepping) if !is_open => stepping.ledger.advance(at, &[]).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn announced(&mut self, single: &Single, worry: Worry) -> Result<Effect> {
+        let is_opaque = worry == Worry::Opaque;
+        let doubt = self.doubt(Some(worry), &single.class).await?;
+        if let Some(stepping) = &mut self.stepping {
+            match &doubt {
+                Some(doubt) => stepping.ledger.announce(single.start(), doubt).await?,
+                None => stepping.ledger.advance(single.start(), &[]).await?,
+            }
+        }
+        failpoint::pass("after announcing");
+        let outcome = self.plainly(single).await;
+        failpoint::pass("after announced");
+        let is_certain = match &outcome {
+            Ok(_) => is_opaque,
+            Err(error) => !is_opaque && !matches!(error.kind, ErrorKind::LostConnection),
+        };
+        if is_certain {
+            let at = if outcome.is_ok() { single.end() } else { single.start() };
+            self.advance(at).await?;
+        }
+        outcome
+    }
+
+    /// Announces rows for a table that knows no transactions; false if it knows them.
+    pub(super) async fn announce_rows(&mut self, table: &ObjectName, at: Position) -> Result<bool> {
+        let is_temporary = self.temporary.contains(&table.name.to_ascii_lowercase());
+        let Some(stepping) = self.stepping.as_mut().filter(|_| !is_temporary) else {
+            return Ok(false);
+        };
+        if !stepping.is_loose(table).await? {
+            return Ok(false);
+        }
+        // The ledger's connection is about to look into a table that the file may have locked.
+        self.release_locks().await?;
+        let Some(stepping) = self.stepping.as_mut() else { return Ok(false) };
+        if self.status.in_transaction || !self.status.autocommit {
+            // Which of its rows stay cannot be told later; the end of the transaction settles it.
+            stepping.ledger.cast_doubt(&Doubt::Unknown).await?;
+            return Ok(true);
+        }
+        let doubt = match stepping.resolve(table) {
+            Some((schema, table)) => {
+                let before = doubt::rows(stepping.ledger.conn(), &schema, &table).await?;
+                Doubt::Rows { schema, table, before }
+            }
+            None => Doubt::Unknown,
+        };
+        stepping.ledger.announce(at, &doubt).await?;
+        Ok(true)
+    }
+
+    /// What a worry is about, as things stand.
+    async fn doubt(&mut self, worry: Option<Worry>, class: &Class) -> Result<Option<Doubt>> {
+        if worry == Some(Worry::Alters) {
+            // The ledger's connection is about to look at a table that the file may have locked.
+            self.release_locks().await?;
+        }
+        let (Some(worry), Some(stepping)) = (worry, &mut self.stepping) else { return Ok(None) };
+        let object = class.object.as_ref().and_then(|object| stepping.resolve(object));
+        Ok(match (worry, object) {
+            (Worry::Repeats(codes), _) => Some(Doubt::Again { codes: codes.to_vec() }),
+            (Worry::Creates(ObjectKind::Schema), _) => {
+                let name =
+                    class.object.as_ref().and_then(|o| String::from_utf8(o.name.clone()).ok());
+                match name {
+                    Some(name) => {
+                        let kind = ObjectKind::Schema;
+                        absent(stepping, Doubt::Created { kind, schema: name.clone(), name })
+                            .await?
+                    }
+                    None => Some(Doubt::Unknown),
+                }
+            }
+            (Worry::Creates(kind), Some((schema, name))) => {
+                absent(stepping, Doubt::Created { kind, schema, name }).await?
+            }
+            (Worry::Alters, Some((schema, table))) => {
+                let before = doubt::definition(stepping.ledger.conn(), &schema, &table).await?;
+                Some(Doubt::Altered { schema, table, before })
+            }
+            (Worry::Opaque | Worry::Creates(_) | Worry::Alters, _) => Some(Doubt::Unknown),
+        })
+    }
+
+    /// Keeps in mind what a statement changes in what is known of tables.
+    async fn learn(&mut self, class: &Class, single: &Single) -> Result<()> {
+        let Some(stepping) = &mut self.stepping else { return Ok(()) };
+        stepping.has_triggers |= class.kind == Kind::Trigger;
+        match class.kind {
+            Kind::Use => {
+                stepping.use_database(class.object.as_ref().map(|object| object.name.clone()));
+            }
+            Kind::Database => stepping.loose.clear(),
+            Kind::Table if !class.temporary => {
+                let Some((schema, table)) = class.object.as_ref().and_then(|o| stepping.resolve(o))
+                else {
+                    return Ok(());
+                };
+                if stepping.counted.remove(&table) {
+                    stepping.ledger.forget_counts(&table).await?;
+                }
+                let mut tokens = Tokens::new(&single.text, single.rules, self.target);
+                let is_innodb = class.action == Action::Create && names_innodb(&mut tokens);
+                match is_innodb {
+                    true => stepping.loose.insert((schema, table), false),
+                    false => stepping.loose.remove(&(schema, table)),
+                };
+            }
+            Kind::Change
+            | Kind::Trigger
+            | Kind::Event
+            | Kind::Execute
+            | Kind::Other
+            | Kind::LoadFile
+                if stepping.counts_hold =>
+            {
+                stepping.counts_hold = false;
+                stepping.ledger.give_up_counts().await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A doubt about a creation, unless the object is there already: then the server is to say so.
+async fn absent(stepping: &mut Stepping, created: Doubt) -> Result<Option<Doubt>> {
+    let Doubt::Created { kind, schema, name } = &created else { return Ok(Some(created)) };
+    let is_there = doubt::exists(stepping.ledger.conn(), *kind, schema, name).await?;
+    Ok((!is_there).then_some(created))
+}
+
+/// Rows that an INSERT added, if its count of affected rows tells.
+fn inserted(single: &Single, affected: u64) -> Option<u64> {
+    let text = &single.text;
+    let word = |word: &[u8]| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    let replaces = word(b"REPLACE") || word(b"DUPLICATE");
+    (!replaces).then_some(affected)
+}
+
+/// `ENGINE = InnoDB`
+fn names_innodb<'a>(tokens: &mut Tokens<'a>) -> bool {
+    let mut last: Option<Token<'a>> = None;
+    for spanned in tokens.by_ref() {
+        let is_sign = spanned.token == Token::Symbol(b'=');
+        if spanned.token.is("INNODB") && last.as_ref().is_some_and(|last| last.is("ENGINE")) {
+            return true;
+        }
+        if !is_sign {
+            last = Some(spanned.token);
+        }
+    }
+    false
+}

@@ -1,0 +1,225 @@
+//! How an import begins: with a ledger of its own, or where a dead one ended.
+//!
+//! Promises: an import is resumed only if file, options and target are what they were, as far as that
+//! can be told, and it is said what is not. Without `--resume` a dead import of the same file is
+//! forgotten. A target that takes no ledger is imported into without one, and that is said as well.
+
+use dump::reader::Place;
+
+use super::feed::ResumeAt;
+use super::guard::Note;
+use super::ledger::doubt::{self, Settled};
+use super::ledger::{self, Identity, Ledger, Unfinished, home};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::mysql::conn::Conn;
+
+/// Whether an import goes on with the work of one that died.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resume {
+    /// It begins at the file's start.
+    #[default]
+    Never,
+    /// It goes on, or fails.
+    Must(Unsure),
+}
+
+/// What becomes of a statement of which nobody can tell whether it is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unsure {
+    /// The import is not resumed.
+    #[default]
+    Refuse,
+    /// It is executed (again).
+    Again,
+    /// The import goes on after it.
+    After,
+}
+
+/// How an import begins.
+#[derive(Default)]
+pub struct Beginning {
+    /// The ledger, if the target takes one.
+    pub ledger: Option<Ledger>,
+    /// What it tells of an import that died.
+    pub dead: Option<Unfinished>,
+    /// Where that one goes on.
+    pub at: Option<ResumeAt>,
+    /// What the report should mention.
+    pub notes: Vec<Note>,
+}
+
+/// Opens the ledger. `lanes` is how many connections will sign in it.
+pub async fn begin(
+    endpoint: &Endpoint,
+    identity: &Identity,
+    resume: Resume,
+    lanes: usize,
+) -> Result<Beginning> {
+    let found = ledger::unfinished(endpoint).await;
+    match resume {
+        Resume::Never => afresh(endpoint, identity, found.unwrap_or_default(), lanes).await,
+        Resume::Must(unsure) => {
+            let dead = pick(found?, identity)?;
+            let ledger = Ledger::take_over(endpoint, &dead, lanes).await?;
+            let mut conn = home::connect(endpoint).await?;
+            let settled = settle(&mut conn, &dead, unsure).await?;
+            check_counts(&mut conn, &dead, &settled).await?;
+            conn.close().await;
+            let at = Some(ResumeAt { position: dead.position, settled });
+            let notes = Vec::new();
+            Ok(Beginning { ledger: Some(ledger), dead: Some(dead), at, notes })
+        }
+    }
+}
+
+async fn afresh(
+    endpoint: &Endpoint,
+    identity: &Identity,
+    found: Vec<Unfinished>,
+    lanes: usize,
+) -> Result<Beginning> {
+    let mut beginning = Beginning::default();
+    let note = |text: String| Note::new("ledger", Place { offset: 0, line: 0 }, text);
+    let same = |import: &&Unfinished| {
+        !import.is_alive
+            && import.identity.file == identity.file
+            && import.identity.size == identity.size
+    };
+    for import in found.iter().filter(same) {
+        ledger::forget(endpoint, import.run).await?;
+        let Unfinished { started, position, .. } = import;
+        beginning.notes.push(note(format!(
+            "the import of this file that began {started} and ended at byte {} is forgotten",
+            position.offset
+        )));
+    }
+    match Ledger::create(endpoint, identity, lanes).await {
+        Ok(ledger) => beginning.ledger = Some(ledger),
+        Err(error) if is_about_the_place(error.kind) => {
+            let why = error.without_server_text();
+            let text = format!("no ledger on the target, so this import cannot be resumed: {why}");
+            beginning.notes.push(note(text));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(beginning)
+}
+
+fn is_about_the_place(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Statement | ErrorKind::Privilege | ErrorKind::AccessDenied)
+}
+
+/// The import to go on with.
+fn pick(found: Vec<Unfinished>, identity: &Identity) -> Result<Unfinished> {
+    if found.is_empty() {
+        return Err(refused("nothing to resume: the target tells of no unfinished import"));
+    }
+    let fits = |import: &&Unfinished| match (import.identity.size, identity.size) {
+        (Some(then), Some(now)) => then == now,
+        _ => import.identity.file == identity.file,
+    };
+    let mut fitting: Vec<&Unfinished> = found.iter().filter(fits).collect();
+    fitting.sort_by_key(|import| (import.identity.file == identity.file, import.run));
+    let Some(dead) = fitting.last() else {
+        let other = found.last().map(|import| {
+            let size = import.identity.size.map(|size| format!(" of {size} bytes"));
+            format!("{}{}", import.identity.file, size.unwrap_or_default())
+        });
+        let now = identity.size.map(|size| format!(" has {size} bytes")).unwrap_or_default();
+        return Err(refused(format!(
+            "this is not the file whose import is to be resumed: that is {}, {}{now}",
+            other.unwrap_or_default(),
+            identity.file
+        )));
+    };
+    if dead.is_alive {
+        return Err(refused("the import is not dead: another dbferry still works on it"));
+    }
+    let differs = difference(&dead.identity.options, &identity.options);
+    if let Some((then, now)) = differs {
+        return Err(refused(format!("the import began with {then}, and now it is {now}")));
+    }
+    Ok((*dead).clone())
+}
+
+/// The first line that is not the same.
+fn difference<'a>(then: &'a str, now: &'a str) -> Option<(&'a str, &'a str)> {
+    then.lines().zip(now.lines()).find(|(then, now)| then != now)
+}
+
+async fn settle(conn: &mut Conn, dead: &Unfinished, unsure: Unsure) -> Result<Settled> {
+    let Some(doubt) = &dead.doubt else { return Ok(Settled::default()) };
+    match (doubt.settle(conn).await?, unsure) {
+        (Some(settled), _) => Ok(settled),
+        (None, Unsure::Again) => Ok(Settled::default()),
+        (None, Unsure::After) => Ok(Settled { skip: true, ..Settled::default() }),
+        (None, Unsure::Refuse) => Err(refused(format!(
+            "the statement at byte {} was running when the import ended, and nothing tells whether \
+             it is in: look, then say --resume=again or --resume=after",
+            dead.position.offset
+        ))),
+    }
+}
+
+/// Compares the tables with what the import left in them.
+async fn check_counts(conn: &mut Conn, dead: &Unfinished, settled: &Settled) -> Result<()> {
+    if !dead.counts_hold {
+        return Ok(());
+    }
+    for counted in &dead.counted {
+        let Some(wanted) = counted.rows else { continue };
+        let (schema, table) = (&counted.schema, &counted.table);
+        let kind = doubt::ObjectKind::Table;
+        if !doubt::exists(conn, kind, schema, table).await? {
+            return Err(changed(format!("{schema}.{table} is gone")));
+        }
+        let rows = doubt::rows(conn, schema, table).await?;
+        if rows != wanted && rows != wanted + settled.rows {
+            return Err(changed(format!(
+                "{schema}.{table} has {rows} rows where the import left {wanted}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn changed(what: String) -> Error {
+    refused(format!("the target was changed since the import ended: {what}"))
+}
+
+fn refused(text: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Resume, Side::Target, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::ledger::Position;
+
+    fn import(file: &str, size: u64, options: &str) -> Unfinished {
+        let (file, options) = (file.to_owned(), options.to_owned());
+        Unfinished::sample(Identity { file, size: Some(size), options }, Position::default())
+    }
+
+    fn check(found: Vec<Unfinished>, expected: std::result::Result<&str, &str>) {
+        let identity = Identity { file: "a.sql".into(), size: Some(7), options: "x=1\ny=2".into() };
+        match (pick(found, &identity), expected) {
+            (Ok(dead), Ok(file)) => assert_eq!(dead.identity.file, file),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (outcome, _) => panic!("{outcome:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn only_the_same_work_is_gone_on_with() {
+        check(Vec::new(), Err("nothing to resume"));
+        check(vec![import("a.sql", 7, "x=1\ny=2")], Ok("a.sql"));
+        check(vec![import("moved.sql", 7, "x=1\ny=2")], Ok("moved.sql"));
+        check(vec![import("a.sql", 8, "x=1\ny=2")], Err("8 bytes"));
+        check(vec![import("a.sql", 7, "x=1\ny=3")], Err("began with y=3, and now it is y=2"));
+        let mut alive = import("a.sql", 7, "x=1\ny=2");
+        alive.is_alive = true;
+        check(vec![alive], Err("not dead"));
+    }
+}
