@@ -33,6 +33,7 @@ pub mod excerpt;
 pub mod existing;
 pub mod feed;
 pub mod guard;
+pub mod indexes;
 pub mod lane;
 pub mod lanes;
 pub mod load;
@@ -62,6 +63,8 @@ pub struct Options {
     pub guard: Guard,
     /// Rows may go as LOAD DATA LOCAL where that is proven the same.
     pub load_data: bool,
+    /// Keys of tables that the file makes may be built after their rows.
+    pub defer_indexes: bool,
     /// As the stock clients' `--binary-mode`.
     pub binary_mode: bool,
 }
@@ -123,6 +126,7 @@ pub async fn run(
         lanes: options.lanes.min(LANES_MAX),
         flavor: facts.flavor,
         load_data_off: load_data_off(options, &facts),
+        defer_indexes: options.defer_indexes && options.lanes > 0,
         target,
         main: MainConnection::new(conn, target, surroundings.stop.clone()),
         progress: Arc::clone(&surroundings.progress),

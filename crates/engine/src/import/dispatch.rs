@@ -16,6 +16,7 @@ use super::batch::Batch;
 use super::excerpt;
 use super::feed::{End, RowsPart, Single, Step};
 use super::guard::Note;
+use super::indexes::Indexes;
 use super::lane::Way;
 use super::lanes::{Collected, Lanes, STALL_CHECK, Setback, Work, interrupted};
 use super::load::{self, LoadPlan, Reason};
@@ -29,6 +30,8 @@ use crate::mysql::facts::Flavor;
 use crate::run::budget::Held;
 use crate::run::progress::Progress;
 use crate::run::stop::Stop;
+
+mod indexing;
 
 /// Loads of a table that come to nothing, one after another, before no more are tried.
 const LOAD_FAILURES_MAX: u32 = 8;
@@ -45,6 +48,8 @@ pub struct Parts {
     pub flavor: Flavor,
     /// Why no rows go as LOAD DATA, if so.
     pub load_data_off: Option<Reason>,
+    /// Indexes of tables that the file makes may be built after their rows.
+    pub defer_indexes: bool,
     /// The same, for executable comments.
     pub target: Target,
     /// The main connection.
@@ -74,6 +79,7 @@ struct Dispatcher {
     load_failures: HashMap<ObjectName, u32>,
     /// The default database, as far as USE statements tell; for display.
     database: Option<String>,
+    indexes: Indexes,
     report: Report,
 }
 
@@ -89,6 +95,7 @@ pub async fn run(parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<Repor
     let database = parts.endpoint.database.clone();
     let load_data_off = parts.load_data_off;
     let report = Report { lanes: parts.lanes, load_data_off, ..Report::default() };
+    let indexes = Indexes::new(parts.defer_indexes, parts.endpoint.clone(), parts.flavor);
     let mut dispatcher = Dispatcher {
         parts,
         lanes: None,
@@ -96,15 +103,18 @@ pub async fn run(parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<Repor
         tables: HashMap::new(),
         load_failures: HashMap::new(),
         database,
+        indexes,
         report,
     };
     let outcome = dispatcher.all(steps).await;
     if outcome.is_err() {
         dispatcher.abandon_lanes().await;
     }
+    let outcome = dispatcher.end_indexes(outcome).await;
     dispatcher.count_applied();
     dispatcher.report.undone_statements = dispatcher.parts.main.open_statements();
-    let Dispatcher { parts, lanes, report, .. } = dispatcher;
+    let Dispatcher { parts, lanes, indexes, report, .. } = dispatcher;
+    indexes.close().await;
     if let Some(lanes) = lanes {
         lanes.close().await;
     }
@@ -129,7 +139,9 @@ impl Dispatcher {
                 Some(Step::Batch(batch, held)) => self.batch(batch, held).await?,
                 Some(Step::Single(single, held)) => {
                     self.drain().await?;
+                    let trace = self.before_single(&single).await?;
                     self.single(single).await?;
+                    self.after_single(trace).await?;
                     drop(held);
                 }
                 Some(Step::Rows(part, held)) => {
@@ -194,6 +206,10 @@ impl Dispatcher {
     }
 
     async fn rows_part(&mut self, part: RowsPart) -> Result<(), Ended> {
+        if part.first {
+            self.before_rows(&part.table).await?;
+            self.before_main().await;
+        }
         let name = display_name(&part.table, self.database.as_deref());
         self.parts.progress.set_activity(name);
         self.parts.main.rows_part(&part).await
@@ -202,9 +218,12 @@ impl Dispatcher {
     /// Shares a batch, or executes it in order.
     async fn batch(&mut self, batch: Arc<Batch>, held: Held) -> Result<(), Ended> {
         let name = display_name(&batch.table, self.database.as_deref());
+        self.before_rows(&batch.table).await?;
         self.parts.progress.set_activity(name);
         match self.sharing(&batch).await.map_err(|error| self.at_batch(error, &batch))? {
             Ok(share) => {
+                self.defer_indexes(&batch, &share.session).await?;
+                self.begin_builds(&batch);
                 let load = self.planned(share.load, &batch);
                 let Share { session, next_auto_increment, .. } = share;
                 self.queue.push_back(Work { batch, session, load, next_auto_increment, held });
@@ -212,6 +231,8 @@ impl Dispatcher {
             }
             Err(reason) => {
                 self.drain().await?;
+                self.begin_builds(&batch);
+                self.before_main().await;
                 if let Some(reason) = reason {
                     let database = self.database.clone();
                     let table = self.report.table(&batch.table, database.as_deref());
@@ -410,6 +431,7 @@ impl Dispatcher {
                 reset.map_err(|error| self.at_batch(error, &first.batch))?;
             }
             self.report.replayed_batches += 1;
+            self.before_main().await;
             self.parts.main.batch(&first.batch, false).await?;
         }
         while let Some(work) = setback.work.pop_back() {

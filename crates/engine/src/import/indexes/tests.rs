@@ -1,0 +1,1 @@
+//! The pure parts of index deferral: definitions of both servers, plans, and who sees what.
