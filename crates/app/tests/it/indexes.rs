@@ -9,6 +9,8 @@ use serde_json::Value;
 use crate::import_errors::Bench;
 use crate::sameness;
 
+mod endings;
+
 /// A file, and which indexes of which tables have to wait in it.
 struct Case {
     name: &'static str,
@@ -116,7 +118,7 @@ fn case(
 
 fn kinds_of_keys() -> Vec<Case> {
     let several = "KEY ka (a), UNIQUE KEY ub (b), KEY kc (c(5)), FULLTEXT KEY ft (c), \
-                   KEY kac (a, c) COMMENT 'it''s, (`x`\n y\\\\ ', KEY `odd ``name, ` (b, a) USING BTREE";
+                   KEY kac (a, c) COMMENT 'it''s, (`x`\n y\\\\ ', KEY `odd ``name,` (b, a) USING BTREE";
     let numbered = "CREATE TABLE t (a INT, id INT NOT NULL AUTO_INCREMENT, b INT, c VARCHAR(40), \
                     KEY k0 (a), KEY kid (id, a), KEY kid2 (id), KEY kb (b)) AUTO_INCREMENT=500;\n";
     let computed =
@@ -125,7 +127,7 @@ fn kinds_of_keys() -> Vec<Case> {
         case(
             "several",
             table("t", several) + &two().replace(" t ", " v "),
-            &[("t", &["ka", "kc", "kac", "odd `name, "]), ("u", &["ub"]), ("v", &["ka", "kc"])],
+            &[("t", &["ka", "kc", "kac", "odd `name,"]), ("u", &["ub"]), ("v", &["ka", "kc"])],
         ),
         case(
             "only_what_follows_a_spatial_key",
@@ -315,16 +317,8 @@ fn mysql_cases() -> Vec<Case> {
             table("t", "KEY ka (a DESC), KEY kc (c(3) DESC, a) INVISIBLE"),
             &[("t", &["ka", "kc"])],
         ),
-        case(
-            "expressions",
-            table("t", "KEY ka (a), KEY ke ((a + b)), KEY kb (b)"),
-            &[("t", &["kb"])],
-        ),
-        case(
-            "a_parent_key_that_is_not_unique",
-            format!("{free}{}", table("t", odd)),
-            &[("t", &["ka", "kb", "a_self"])],
-        ),
+        case("expressions", table("t", "KEY ka (a), KEY ke ((a + b)), KEY kb (b)"), &[]),
+        case("a_parent_key_that_is_not_unique", format!("{free}{}", table("t", odd)), &[]),
     ]
 }
 

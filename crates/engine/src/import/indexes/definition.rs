@@ -189,6 +189,8 @@ fn columns(text: &str) -> Option<(Vec<String>, &str)> {
             return Some((columns, after));
         }
         rest = rest.strip_prefix(',')?;
+        // Those of foreign keys stand apart.
+        rest = rest.strip_prefix(' ').unwrap_or(rest);
     }
 }
 
