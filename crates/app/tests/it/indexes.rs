@@ -197,6 +197,17 @@ fn foreign_keys() -> Vec<Case> {
             &[],
         ),
         case(
+            "the_schema_first",
+            format!(
+                "{off}CREATE TABLE p ({COLUMNS}, KEY pa (a), KEY pc (c));\nCREATE TABLE ch ({COLUMNS}, \
+                 KEY cb (b), KEY ca (a), FOREIGN KEY (b) REFERENCES p (id));\n{}{}{}",
+                rows("p", 1),
+                rows("ch", 1),
+                rows("ch", 100)
+            ),
+            &[("ch", &["cb", "ca", "ch_ibfk_1"]), ("p", &["pa", "pc"])],
+        ),
+        case(
             "keys_that_others_refer_to",
             format!(
                 "{off}SET @x = 1;\nCREATE TABLE p ({COLUMNS}, UNIQUE KEY pb (b), KEY pa (a));\nCREATE TABLE \

@@ -49,7 +49,8 @@ const FAILED_WAIT_SECONDS: u32 = 60;
 struct Pending {
     id: u64,
     deferral: Arc<Deferral>,
-    session: Arc<SessionState>,
+    /// The file's session when they were taken out.
+    session: Option<Arc<SessionState>>,
     place: Place,
     /// Steps of `Deferral::add` that are done.
     done: usize,
@@ -194,17 +195,20 @@ impl Indexes {
         place: Place,
     ) -> std::result::Result<(), Reason> {
         self.surveyor.take_out(&deferral, session).await?;
-        self.next_id += 1;
-        self.pending.push(Pending {
-            id: self.next_id,
-            deferral: Arc::new(deferral),
-            session: Arc::clone(session),
-            place,
-            done: 0,
-            queued: false,
-            seconds: 0.0,
-        });
+        self.wait_for(deferral, Some(Arc::clone(session)), place);
         Ok(())
+    }
+
+    /// Takes over what an earlier run took out and did not give back.
+    pub fn adopt(&mut self, deferral: Deferral, place: Place) {
+        self.wait_for(deferral, None, place);
+    }
+
+    fn wait_for(&mut self, deferral: Deferral, session: Option<Arc<SessionState>>, place: Place) {
+        self.next_id += 1;
+        let (id, deferral) = (self.next_id, Arc::new(deferral));
+        let (done, queued, seconds) = (0, false, 0.0);
+        self.pending.push(Pending { id, deferral, session, place, done, queued, seconds });
     }
 
     /// No table waits, and none came to nothing.
@@ -313,7 +317,7 @@ impl Indexes {
         });
         let pending = &mut self.pending[index];
         let setting = Setting {
-            session: Some(Arc::clone(&pending.session)),
+            session: pending.session.clone(),
             wait_seconds: self.has_failed.then_some(FAILED_WAIT_SECONDS),
         };
         let deferral = Arc::clone(&pending.deferral);
@@ -401,6 +405,10 @@ fn full_name(name: &ObjectName, database: Option<&str>) -> Option<(String, Strin
 /// Says which indexes of which table.
 fn build_error(mut error: Error, deferral: &Deferral) -> Error {
     let what = format!("build the indexes {}", deferral.names.join(", "));
+    if error.kind == ErrorKind::Interrupted {
+        // Somebody stopped the statement, not the import.
+        error.kind = ErrorKind::Statement;
+    }
     error.message = match error.server {
         Some(_) => what,
         None => format!("{what}: {}", error.message),

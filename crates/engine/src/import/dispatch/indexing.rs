@@ -91,6 +91,7 @@ impl Dispatcher {
         if self.indexes.is_empty() {
             return;
         }
+        self.count_indexes();
         let mut busy = names_in(self.parts.main.lock_held(), &self.parts);
         busy.push(batch.table.name.clone());
         busy.extend(self.queue.iter().map(|work| work.batch.table.name.clone()));

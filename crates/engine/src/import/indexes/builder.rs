@@ -175,7 +175,8 @@ impl Builder {
         conn.query(b"SET NAMES utf8mb4").await?;
         conn.query(format!("USE {}", identifier(schema)).as_bytes()).await?;
         let mut set = format!(
-            "SET SESSION sql_mode = '', sql_quote_show_create = 1, foreign_key_checks = {}",
+            "SET SESSION sql_mode = '', sql_quote_show_create = 1, autocommit = 1, \
+             foreign_key_checks = {}",
             u8::from(foreign_key_checks)
         );
         if self.flavor == Flavor::MariaDb {
