@@ -36,15 +36,13 @@ fn check(flavor: Flavor, cases: &[Case]) {
     let server = Server::start_with(flavor, &sameness::options()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut differences = String::new();
-    let only = std::env::var("DBFERRY_CASE").ok();
-    for case in cases.iter().filter(|case| only.as_ref().is_none_or(|name| name == case.name)) {
+    // How rows go is the same to us with either server.
+    let modes = if flavor == Flavor::MySql { &MODES[..1] } else { &MODES[..] };
+    for case in cases {
         let file = folder.path().join(case.name);
         std::fs::write(&file, &case.text).unwrap();
         let oracle = sameness::oracle(&server, &file);
-        for mode in [
-            &["--threads", "3", "--batch-bytes", "600"][..],
-            &["--threads", "1", "--batch-bytes", "300", "--no-load-data"],
-        ] {
+        for mode in modes {
             let imported = sameness::imported(&server, &file, mode);
             let mut say = |what: String| writeln!(differences, "{}: {what}", case.name).unwrap();
             if let Some(difference) = sameness::difference(&oracle, &imported) {
@@ -58,6 +56,12 @@ fn check(flavor: Flavor, cases: &[Case]) {
     }
     assert!(differences.is_empty(), "{differences}");
 }
+
+/// Small batches, to which small tables are large.
+const MODES: [&[&str]; 2] = [
+    &["--threads", "3", "--batch-bytes", "600"],
+    &["--threads", "1", "--batch-bytes", "300", "--no-load-data"],
+];
 
 fn wanted(case: &Case) -> Vec<(String, Vec<String>)> {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

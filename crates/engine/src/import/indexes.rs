@@ -177,14 +177,10 @@ impl Indexes {
         if self.pending.iter().any(is_parent) {
             return Err("foreign keys that wait refer to it");
         }
-        let deferral = self.surveyor.plan(schema, table, created, session).await?;
-        let is_child = |p: &Pending| {
-            deferral.parents.iter().any(|name| name.eq_ignore_ascii_case(&p.deferral.table))
-        };
-        match self.pending.iter().any(is_child) {
-            true => Err("its foreign keys refer to a table that waits for indexes"),
-            false => Ok(deferral),
-        }
+        // Foreign keys to a table that is being built could not be let go.
+        let building = self.pending.iter().filter(|pending| pending.queued);
+        let building: Vec<&str> = building.map(|p| p.deferral.table.as_str()).collect();
+        self.surveyor.plan(schema, table, created, session, &building).await
     }
 
     /// Takes planned indexes out of their table. From then on the table waits for them.

@@ -22,7 +22,7 @@ async fn taken_out(endpoint: &Endpoint, flavor: Flavor) -> Deferral {
     let named = ["ka", "kb"].map(str::to_owned).into();
     let created = Created { named, if_not_exists: true };
     let mut builder = Builder::new(endpoint.clone(), flavor);
-    let deferral = builder.plan("s", "t", &created, &session).await.unwrap();
+    let deferral = builder.plan("s", "t", &created, &session, &[]).await.unwrap();
     builder.take_out(&deferral, &session).await.unwrap();
     builder.close().await;
     conn.close().await;

@@ -45,19 +45,21 @@ impl Builder {
         Builder { endpoint, flavor, conn: None }
     }
 
-    /// Plans what `schema.table`, made by the file, can do without for now.
+    /// Plans what `schema.table`, made by the file, can do without for now; foreign keys to tables
+    /// in `locked` stay.
     pub async fn plan(
         &mut self,
         schema: &str,
         table: &str,
         created: &Created,
         session: &Arc<SessionState>,
+        locked: &[&str],
     ) -> std::result::Result<Deferral, Reason> {
         const UNANSWERED: Reason = "the server does not answer for its keys";
         let flavor = self.flavor;
         let setting = dropping(session);
         let conn = self.prepared(schema, &setting, true).await.map_err(|_| UNANSWERED)?;
-        let planned = plan(conn, flavor, schema, table, created).await;
+        let planned = plan(conn, flavor, (schema, table), created, locked).await;
         // What is not understood is left alone; the error shows again where it matters.
         planned.unwrap_or(Err(UNANSWERED))
     }
@@ -204,9 +206,9 @@ fn dropping(session: &Arc<SessionState>) -> Setting {
 async fn plan(
     conn: &mut Conn,
     flavor: Flavor,
-    schema: &str,
-    table: &str,
+    (schema, table): (&str, &str),
     created: &Created,
+    locked: &[&str],
 ) -> Result<std::result::Result<Deferral, Reason>> {
     let full_name = format!("{}.{}", identifier(schema), identifier(table));
     let there = conn.rows(&format!("SHOW CREATE TABLE {full_name}")).await?;
@@ -229,14 +231,20 @@ async fn plan(
     let circumstances = Circumstances {
         catalogue: catalogue.into_iter().filter_map(|row| row.into_iter().next()?).collect(),
         named: created.named.clone(),
-        parents_exist: parents_exist(conn, flavor, schema, &text).await?,
+        parents_at_hand: parents_at_hand(conn, flavor, schema, &text, locked).await?,
     };
     Ok(deferral::plan(schema, table, &text, &circumstances))
 }
 
-/// Whether foreign keys could be given back: what they refer to is there, and the server takes
-/// every kind of key for it.
-async fn parents_exist(conn: &mut Conn, flavor: Flavor, schema: &str, text: &str) -> Result<bool> {
+/// Whether foreign keys could be let go and given back: what they refer to is there and not locked,
+/// and the server takes every kind of key for it.
+async fn parents_at_hand(
+    conn: &mut Conn,
+    flavor: Flavor,
+    schema: &str,
+    text: &str,
+    locked: &[&str],
+) -> Result<bool> {
     let foreign_keys = definition::parse(text).unwrap_or_default().foreign_keys;
     let parents: BTreeSet<(String, String)> = foreign_keys
         .into_iter()
@@ -246,6 +254,9 @@ async fn parents_exist(conn: &mut Conn, flavor: Flavor, schema: &str, text: &str
         return Ok(true);
     }
     if flavor == Flavor::MySql && !allow_any_parent_key(conn).await {
+        return Ok(false);
+    }
+    if parents.iter().any(|(_, table)| locked.iter().any(|l| l.eq_ignore_ascii_case(table))) {
         return Ok(false);
     }
     for (schema, table) in parents {

@@ -42,8 +42,8 @@ pub struct Circumstances {
     pub catalogue: BTreeSet<String>,
     /// The keys that the file's CREATE TABLE names, in lower case: others come from the server.
     pub named: BTreeSet<String>,
-    /// Every table that a foreign key refers to is there.
-    pub parents_exist: bool,
+    /// Every table that a foreign key refers to is there and free.
+    pub parents_at_hand: bool,
 }
 
 /// What a table has now of what was taken out of it.
@@ -100,7 +100,7 @@ pub fn plan(
     }
     let keys = deferrable(&definition, circumstances)?;
     // A foreign key goes with the keys that it may need.
-    let foreign_keys = match circumstances.parents_exist {
+    let foreign_keys = match circumstances.parents_at_hand {
         true => definition.foreign_keys.as_slice(),
         false => &[],
     };
@@ -143,7 +143,7 @@ fn deferrable<'a>(
             || Some(&key.name) == numbering.as_ref()
             // MariaDB computes such a column for a row only if a key has it, and may then refuse.
             || key.columns.iter().any(|column| definition.computed.contains(column))
-            || (!circumstances.parents_exist && supports_foreign_key(definition, key))
+            || (!circumstances.parents_at_hand && supports_foreign_key(definition, key))
     };
     let ordered: Vec<&Key> = definition
         .keys

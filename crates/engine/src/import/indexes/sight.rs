@@ -86,9 +86,9 @@ pub fn sees(
 fn named(text: &[u8], rules: Rules, target: Target, pending: &[Vec<&str>]) -> Sees {
     let words: Vec<Vec<u8>> =
         Tokens::new(text, rules, target).filter_map(|spanned| spanned.token.name()).collect();
-    let is_there = |name: &&str| words.iter().any(|word| may_be(word, name));
+    let is_there = |name: &str| words.iter().any(|word| may_be(word, name));
     let tables: Vec<usize> =
-        (0..pending.len()).filter(|&index| pending[index].iter().any(|n| is_there(&n))).collect();
+        (0..pending.len()).filter(|&index| pending[index].iter().any(|n| is_there(n))).collect();
     if tables.is_empty() { Sees::Nothing } else { Sees::Tables(tables) }
 }
 

@@ -105,14 +105,14 @@ fn the_next_number_is_masked_and_nothing_else() {
     assert_eq!(without(MYSQL, &[]).unwrap(), MYSQL);
 }
 
-fn circumstances(text: &str, parents_exist: bool) -> Circumstances {
+fn circumstances(text: &str, parents_at_hand: bool) -> Circumstances {
     let catalogue: BTreeSet<String> = names(text).into_iter().map(|(name, _)| name).collect();
-    Circumstances { named: catalogue.clone(), catalogue, parents_exist }
+    Circumstances { named: catalogue.clone(), catalogue, parents_at_hand }
 }
 
 #[track_caller]
-fn check_plan(text: &str, parents_exist: bool, expected: Result<&[&str], Reason>) {
-    let planned = deferral::plan("s", "t", text, &circumstances(text, parents_exist));
+fn check_plan(text: &str, parents_at_hand: bool, expected: Result<&[&str], Reason>) {
+    let planned = deferral::plan("s", "t", text, &circumstances(text, parents_at_hand));
     match (planned, expected) {
         (Ok(planned), Ok(names)) => assert_eq!(planned.names, names),
         (planned, expected) => assert_eq!(planned.err(), expected.err()),
