@@ -35,6 +35,7 @@ pub mod excerpt;
 pub mod existing;
 pub mod feed;
 pub mod guard;
+pub mod indexes;
 pub mod lane;
 pub mod lanes;
 pub mod ledger;
@@ -66,6 +67,8 @@ pub struct Options {
     pub guard: Guard,
     /// Rows may go as LOAD DATA LOCAL where that is proven the same.
     pub load_data: bool,
+    /// Keys of tables that the file makes may be built after their rows.
+    pub defer_indexes: bool,
     /// As the stock clients' `--binary-mode`.
     pub binary_mode: bool,
     /// Whether to go on where an import of the same file died.
@@ -106,7 +109,7 @@ pub async fn run(
     };
     let Opened { facts, beginning, conn } =
         opened.map_err(|error| before_the_file(error, &name))?;
-    let Beginning { ledger, dead, at, notes } = beginning;
+    let Beginning { ledger, dead, at, deferrals, notes } = beginning;
     let target = target_of(&facts);
     let budget = budget(options);
     let resumed_from = at.as_ref().map(|at| at.position.offset);
@@ -119,8 +122,7 @@ pub async fn run(
         batch_bytes: if options.lanes > 0 { options.batch_bytes.max(1) } else { 0 },
         resume: at,
     };
-    let counted = dead.map(|dead| dead.counted).unwrap_or_default();
-    let ledger = ledger.map(|ledger| (ledger, counted));
+    let ledger = ledger.map(|ledger| (ledger, dead.map(|dead| dead.counted).unwrap_or_default()));
     let mut main = MainConnection::new(conn, target, surroundings.stop.clone(), ledger);
     main.sign().await;
     let parts = dispatch::Parts {
@@ -129,12 +131,14 @@ pub async fn run(
         lanes: options.lanes.min(LANES_MAX),
         flavor: facts.flavor,
         load_data_off: load_data_off(options, &facts),
+        defer_indexes: options.defer_indexes && options.lanes > 0,
         target,
         main,
         progress: Arc::clone(&surroundings.progress),
         stop: surroundings.stop.clone(),
         resumed_from,
         notes,
+        deferrals,
     };
     let started = Instant::now();
     let (sender, mut steps) = mpsc::channel(feed::STEPS_MAX);
@@ -148,7 +152,7 @@ pub async fn run(
             let error = Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error);
             before_the_file(error, &name)
         })?;
-    let mut outcome = dispatch::run(parts, &mut steps).await;
+    let mut outcome = Box::pin(dispatch::run(parts, &mut steps)).await;
     drop(steps);
     // A reader that waits for a silent pipe is left behind; the process ends without it.
     if thread.is_finished() {

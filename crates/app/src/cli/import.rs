@@ -47,6 +47,10 @@ pub struct Args {
     /// Send rows as INSERT text only, never as LOAD DATA LOCAL
     #[arg(long)]
     no_load_data: bool,
+    /// Leave the indexes of new tables in place while their rows come in, instead of building them
+    /// afterwards
+    #[arg(long)]
+    no_deferred_indexes: bool,
     /// DEFINER clauses: keep, strip (the importing account becomes the definer), or USER@HOST
     #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
     definer: Definer,
@@ -186,6 +190,7 @@ fn resolve(args: Args) -> Result<Settings, String> {
             whole_bytes: args.whole_bytes as usize,
             guard,
             load_data: !args.no_load_data,
+            defer_indexes: !args.no_deferred_indexes,
             binary_mode: args.binary_mode,
             resume: match args.resume {
                 None => Resume::Never,

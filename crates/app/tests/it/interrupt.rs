@@ -150,7 +150,7 @@ fn a_terminated_import_ends_as_an_interrupted_one() {
     drop(stdin);
 }
 
-fn start(command: &mut Command, stdin: Stdio) -> Child {
+pub(crate) fn start(command: &mut Command, stdin: Stdio) -> Child {
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -158,11 +158,11 @@ fn signal(child: &Child, signal: Signal) {
     kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
 }
 
-fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     signal(child, Signal::SIGINT);
 }
 
-fn end(mut child: Child) -> Ended {
+pub(crate) fn end(mut child: Child) -> Ended {
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     let mut stdout = String::new();
@@ -172,7 +172,7 @@ fn end(mut child: Child) -> Ended {
 
 /// Looks again and again.
 #[track_caller]
-fn wait_until(mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < HANGS, "it did not happen");

@@ -3,6 +3,7 @@
 
 mod dry_run;
 mod import_errors;
+mod indexes;
 mod inspect;
 mod interrupt;
 mod lexer_oracle;

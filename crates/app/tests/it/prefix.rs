@@ -29,18 +29,20 @@ fn check_random_files(flavor: Flavor) {
     let files = asked.map_or(FILES, |count| count.parse().unwrap());
     let server = Server::start_with(flavor, &sameness::options()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut failures = String::new();
+    let (mut failures, mut waited) = (String::new(), 0);
     for seed in 1..=files {
         let file = folder.path().join(format!("seed-{seed}.sql"));
         std::fs::write(&file, random_file(seed)).unwrap();
-        if let Some(difference) = check(&server, &file, seed) {
+        if let Some(difference) = check(&server, &file, seed, &mut waited) {
             writeln!(failures, "seed {seed}: {difference}").unwrap();
         }
     }
     assert!(failures.is_empty(), "{failures}");
+    assert!(waited > 0, "no indexes were built after their rows");
 }
 
-fn check(server: &Server, file: &Path, seed: u64) -> Option<String> {
+/// How dbferry differs from the stock client, if it does; counts indexes built after their rows.
+fn check(server: &Server, file: &Path, seed: u64, waited: &mut usize) -> Option<String> {
     let oracle = sameness::oracle(server, file);
     let threads = ["1", "2", "4", "8"][seed as usize % 4];
     let mut mode = vec!["--threads", threads, "--batch-bytes", "600"];
@@ -48,6 +50,9 @@ fn check(server: &Server, file: &Path, seed: u64) -> Option<String> {
         mode.push("--no-load-data");
     }
     let imported = sameness::imported(server, file, &mode);
+    let tables = imported.report["tables"].as_object();
+    let lists = tables.into_iter().flat_map(|tables| tables.values());
+    *waited += lists.filter_map(|table| table["deferred_indexes"].as_array()).flatten().count();
     let difference = sameness::difference(&oracle, &imported)?;
     Some(format!("{threads} threads: {difference}\n{}", imported.stderr))
 }
@@ -76,6 +81,7 @@ struct Table {
     auto_increment: bool,
     next_id: u64,
     extra_columns: u64,
+    extra_keys: u64,
 }
 
 fn random_file(seed: u64) -> String {
@@ -107,11 +113,12 @@ fn create(random: &mut Random, text: &mut String, number: u64) -> Table {
     let id = if auto_increment { "INT NOT NULL AUTO_INCREMENT" } else { "INT NOT NULL" };
     let engine = random.pick(&["InnoDB", "InnoDB", "InnoDB", "MyISAM"]);
     let unique = if random.one_in(3) { ", UNIQUE KEY (tag)" } else { ", KEY (tag)" };
+    let keys = random.pick(&["", ", KEY by_n (n)", ", KEY by_both (tag(5), n), KEY by_n (n, id)"]);
     let start = if auto_increment && random.one_in(3) { " AUTO_INCREMENT=500" } else { "" };
     writeln!(
         text,
         "CREATE TABLE t{number} (id {id}, tag VARCHAR(20), n INT DEFAULT 7, PRIMARY KEY (id)\
-         {unique}) ENGINE={engine}{start};"
+         {unique}{keys}) ENGINE={engine}{start};"
     )
     .unwrap();
     if random.one_in(5) {
@@ -123,7 +130,7 @@ fn create(random: &mut Random, text: &mut String, number: u64) -> Table {
         )
         .unwrap();
     }
-    Table { auto_increment, next_id: 1, extra_columns: 0 }
+    Table { auto_increment, next_id: 1, extra_columns: 0, extra_keys: 0 }
 }
 
 fn step(random: &mut Random, text: &mut String, number: u64, table: &mut Table) {
@@ -161,6 +168,11 @@ fn step(random: &mut Random, text: &mut String, number: u64, table: &mut Table) 
         7 => writeln!(text, "SET @count = (SELECT COUNT(*) FROM t{number});"),
         8 if table.auto_increment => {
             writeln!(text, "INSERT INTO t{number} (tag) VALUES ('generated'),(NULL);")
+        }
+        10 => {
+            table.extra_keys += 1;
+            let key = table.extra_keys;
+            writeln!(text, "ALTER TABLE t{number} ADD KEY k{key} (n, tag);")
         }
         9 => {
             text.push_str("SET autocommit = 0;\n");

@@ -12,7 +12,11 @@ use crate::sameness::{self, dbferry};
 const KILLS: u64 = 10;
 
 /// Where the process dies, and after how many passes.
-const FAILPOINTS: [(&str, &[u64]); 7] = [
+const FAILPOINTS: [(&str, &[u64]); 11] = [
+    ("before taking out", &[1, 2]),
+    ("after taking out", &[1, 2]),
+    ("before building", &[1, 2]),
+    ("after building", &[1, 2]),
     ("lane before commit", &[1, 2, 9]),
     ("lane after commit", &[1, 2, 9]),
     ("before commit", &[1, 3, 9]),

@@ -28,6 +28,7 @@ pub(crate) struct Imported {
     pub(crate) exit: i32,
     pub(crate) errno: Option<u64>,
     pub(crate) stderr: String,
+    pub(crate) report: serde_json::Value,
     state: String,
 }
 
@@ -59,6 +60,7 @@ pub(crate) fn imported(server: &Server, file: &Path, arguments: &[&str]) -> Impo
         exit: output.status.code().unwrap_or(-1),
         errno: document["error"]["server_code"].as_u64(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        report: document["report"].clone(),
         state: state::mask_times(&state, from, SystemTime::now()),
     }
 }

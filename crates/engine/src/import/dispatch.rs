@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dump::reader::Place;
 use dump::statement::{Kind, ObjectName};
@@ -17,6 +18,8 @@ use super::batch::Batch;
 use super::excerpt;
 use super::feed::{End, RowsPart, Single, Step};
 use super::guard::Note;
+use super::indexes::Indexes;
+use super::indexes::deferral::Deferral;
 use super::lane::Way;
 use super::lanes::{Collected, Lanes, STALL_CHECK, Setback, Work, interrupted};
 use super::load::{self, LoadPlan, Reason};
@@ -31,8 +34,13 @@ use crate::run::budget::Held;
 use crate::run::progress::Progress;
 use crate::run::stop::Stop;
 
+mod indexing;
+
 /// Loads of a table that come to nothing, one after another, before no more are tried.
 const LOAD_FAILURES_MAX: u32 = 8;
+
+/// How long batches on their way may take once somebody asked to stop.
+const FINISH_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the dispatcher is made of.
 pub struct Parts {
@@ -46,6 +54,8 @@ pub struct Parts {
     pub flavor: Flavor,
     /// Why no rows go as LOAD DATA, if so.
     pub load_data_off: Option<Reason>,
+    /// Indexes of tables that the file makes may be built after their rows.
+    pub defer_indexes: bool,
     /// The same, for executable comments.
     pub target: Target,
     /// The main connection.
@@ -58,6 +68,8 @@ pub struct Parts {
     pub resumed_from: Option<u64>,
     /// What the report should mention from the start.
     pub notes: Vec<Note>,
+    /// Indexes that the import that is resumed took out and did not give back.
+    pub deferrals: Vec<Deferral>,
 }
 
 /// Why it ended early, before the report is attached.
@@ -79,6 +91,9 @@ struct Dispatcher {
     load_failures: HashMap<ObjectName, u32>,
     /// The default database, as far as USE statements tell; for display.
     database: Option<String>,
+    indexes: Indexes,
+    /// Some indexes could not be built.
+    has_unbuilt: bool,
     report: Report,
 }
 
@@ -98,6 +113,11 @@ pub async fn run(mut parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<R
     let mut report =
         Report { lanes: parts.lanes, load_data_off, resumed_from, ..Report::default() };
     std::mem::take(&mut parts.notes).into_iter().for_each(|note| report.note(note));
+    let (endpoint, marker) = (parts.endpoint.clone(), parts.main.marker());
+    let mut indexes = Indexes::new(parts.defer_indexes, endpoint, parts.flavor, marker);
+    for deferral in std::mem::take(&mut parts.deferrals) {
+        indexes.adopt(deferral, Place { offset: 0, line: 0 });
+    }
     let mut dispatcher = Dispatcher {
         parts,
         lanes: None,
@@ -105,21 +125,30 @@ pub async fn run(mut parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<R
         tables: HashMap::new(),
         load_failures: HashMap::new(),
         database,
+        indexes,
+        has_unbuilt: false,
         report,
     };
     let outcome = dispatcher.all(steps).await;
-    if outcome.is_err() {
+    if let Err(ended) = &outcome {
+        if ended.error.kind == ErrorKind::Interrupted {
+            // What runs is let finish, within limits.
+            let _ = tokio::time::timeout(FINISH_LIMIT, dispatcher.finish_lanes()).await;
+        }
         dispatcher.abandon_lanes().await;
     }
+    let outcome = dispatcher.end_indexes(outcome).await;
     dispatcher.count_applied();
     dispatcher.report.undone_statements = dispatcher.parts.main.open_statements();
-    let Dispatcher { parts, lanes, mut report, .. } = dispatcher;
+    let Dispatcher { parts, lanes, indexes, mut report, has_unbuilt, .. } = dispatcher;
+    indexes.close().await;
     if let Some(lanes) = lanes {
         lanes.close().await;
     }
     let kept = outcome
         .as_ref()
-        .is_err_and(|ended| resumed_from.is_some() || is_resumable(ended.error.kind));
+        .is_err_and(|ended| resumed_from.is_some() || is_resumable(ended.error.kind))
+        || has_unbuilt;
     match parts.main.close(kept).await {
         Ok(kept) => report.resumable = kept,
         Err(error) => {
@@ -147,7 +176,9 @@ impl Dispatcher {
                 Some(Step::Batch(batch, held)) => self.batch(batch, held).await?,
                 Some(Step::Single(single, held)) => {
                     self.drain().await?;
+                    let trace = self.before_single(&single).await?;
                     self.single(single).await?;
+                    self.after_single(trace).await?;
                     drop(held);
                 }
                 Some(Step::Rows(part, held)) => {
@@ -222,6 +253,10 @@ impl Dispatcher {
     }
 
     async fn rows_part(&mut self, part: RowsPart) -> Result<(), Ended> {
+        if part.first {
+            self.before_rows(&part.table).await?;
+            self.before_main().await;
+        }
         let name = display_name(&part.table, self.database.as_deref());
         self.parts.progress.set_activity(name);
         self.parts.main.rows_part(&part).await
@@ -230,9 +265,12 @@ impl Dispatcher {
     /// Shares a batch, or executes it in order.
     async fn batch(&mut self, batch: Arc<Batch>, held: Held) -> Result<(), Ended> {
         let name = display_name(&batch.table, self.database.as_deref());
+        self.before_rows(&batch.table).await?;
         self.parts.progress.set_activity(name);
         match self.sharing(&batch).await.map_err(|error| self.at_batch(error, &batch))? {
             Ok(share) => {
+                self.defer_indexes(&batch, &share.session).await?;
+                self.begin_builds(&batch).await;
                 let load = self.planned(share.load, &batch);
                 let Share { session, next_auto_increment, mark, .. } = share;
                 self.queue.push_back(Work {
@@ -247,6 +285,8 @@ impl Dispatcher {
             }
             Err(reason) => {
                 self.drain().await?;
+                self.begin_builds(&batch).await;
+                self.before_main().await;
                 if let Some(reason) = reason {
                     let database = self.database.clone();
                     let table = self.report.table(&batch.table, database.as_deref());
@@ -429,6 +469,23 @@ impl Dispatcher {
         }
     }
 
+    /// Takes in what the lanes commit until nothing is on its way, or something fails.
+    async fn finish_lanes(&mut self) {
+        while let Some(lanes) = self.lanes.as_mut().filter(|lanes| !lanes.is_empty()) {
+            match lanes.report().await {
+                Ok(Collected::Committed(work, way)) => {
+                    let rest = lanes.setback();
+                    self.committed(&work, way);
+                    if matches!(rest, Collected::Setback(_)) {
+                        return;
+                    }
+                }
+                Ok(Collected::Nothing) => {}
+                Ok(Collected::Setback(_)) | Err(_) => return,
+            }
+        }
+    }
+
     /// After an error elsewhere: what is on its way is rolled back, so that nothing follows the
     /// failure.
     async fn abandon_lanes(&mut self) {
@@ -459,6 +516,7 @@ impl Dispatcher {
                 reset.map_err(|error| self.at_batch(error, &first.batch))?;
             }
             self.report.replayed_batches += 1;
+            self.before_main().await;
             self.parts.main.batch(&first.batch, false).await?;
         }
         while let Some(work) = setback.work.pop_back() {

@@ -67,7 +67,8 @@ pub struct Guard {
 /// Something the report mentions.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Note {
-    /// A stable code: `privileged`, `skipped`, `definer`, `client_command`, `open_end`.
+    /// A stable code: `privileged`, `skipped`, `definer`, `client_command`, `open_end`,
+    /// `open_transaction`, `index`.
     pub code: &'static str,
     /// Line in the file.
     pub line: u64,

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dump::statement::ObjectName;
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
@@ -128,6 +129,11 @@ impl Lanes {
         self.in_flight.is_empty()
     }
 
+    /// The tables of what is on its way.
+    pub fn tables(&self) -> impl Iterator<Item = &ObjectName> {
+        self.in_flight.values().map(|flight| &flight.work.batch.table)
+    }
+
     /// A lane is free and nothing has to be sorted out first.
     pub fn is_ready(&self) -> bool {
         !self.idle.is_empty() && self.in_flight.values().all(|flight| flight.ended.is_none())
@@ -228,13 +234,24 @@ impl Lanes {
              AND trx_state = 'LOCK WAIT'"
         );
         let waits = match self.watcher.scalar(&query).await {
-            Ok(count) => count.as_deref() != Some("0"),
+            // A build of indexes waits for a later batch too, and keeps this one from its table.
+            Ok(count) => count.as_deref() != Some("0") || self.waits_for_table(id).await,
             // Without PROCESS the server does not tell.
             Err(_) => running >= STALL_ASSUMED,
         };
         if waits {
             self.order.abort_from(head + 1);
         }
+    }
+
+    /// Whether a connection waits for a metadata lock; every account sees that of its own.
+    async fn waits_for_table(&mut self, id: u64) -> bool {
+        let query = format!(
+            "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE id = {id} AND state LIKE \
+             'Waiting for table metadata lock%'"
+        );
+        let count = self.watcher.scalar(&query).await;
+        count.is_ok_and(|count| count.as_deref() != Some("0"))
     }
 
     /// Stops what runs and rolls it back; gives the batches that committed nevertheless.

@@ -8,6 +8,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
+use crate::import::indexes::{self, deferral::Deferral};
 use crate::mysql::conn::Conn;
 
 pub mod care;
@@ -217,7 +218,7 @@ impl Ledger {
         let marker = home.marker(dead.run);
         marker.sign(&mut conn, "ledger").await;
         let names = (0..dead.lanes).map(|lane| format!("lane {lane}")).chain(["main".to_owned()]);
-        for name in names.chain(["index".to_owned()]) {
+        for name in names.chain(indexes::SIGNATURES.map(str::to_owned)) {
             outlive(&mut conn, &marker.lock(&name)).await?;
         }
         let most = (lanes as u64).max(dead.lanes);
@@ -270,6 +271,47 @@ impl Ledger {
         let name = hex(table.as_bytes());
         let text = format!("DELETE FROM {row_counts} WHERE run = {run} AND table_name = {name}");
         self.conn.query(text.as_bytes()).await.map(|_effect| ())
+    }
+
+    /// Keeps what is about to be taken out of a table.
+    pub async fn keep_deferral(&mut self, deferral: &Deferral) -> Result<()> {
+        let text = serde_json::to_string(deferral).unwrap_or_default();
+        let (schema, table) = (hex(deferral.schema.as_bytes()), hex(deferral.table.as_bytes()));
+        let text = format!(
+            "INSERT INTO {} (run, schema_name, table_name, deferral) VALUES ({}, {schema}, {table}, {})",
+            self.home.indexes(),
+            self.marker.run,
+            hex(text.as_bytes())
+        );
+        self.conn.query(text.as_bytes()).await.map(|_effect| ())
+    }
+
+    /// It is back.
+    pub async fn drop_deferral(&mut self, deferral: &Deferral) -> Result<()> {
+        let (schema, table) = (hex(deferral.schema.as_bytes()), hex(deferral.table.as_bytes()));
+        let text = format!(
+            "DELETE FROM {} WHERE run = {} AND schema_name = {schema} AND table_name = {table}",
+            self.home.indexes(),
+            self.marker.run
+        );
+        self.conn.query(text.as_bytes()).await.map(|_effect| ())
+    }
+
+    /// What was taken out and not given back, in the order of its taking.
+    pub async fn deferrals(&mut self) -> Result<Vec<Deferral>> {
+        let query = format!(
+            "SELECT HEX(deferral) FROM {} WHERE run = {} ORDER BY number",
+            self.home.indexes(),
+            self.marker.run
+        );
+        let rows = self.conn.rows(&query).await?;
+        rows.into_iter()
+            .map(|row| {
+                let text = unhex(&row.into_iter().next()??)?;
+                serde_json::from_str(&text).ok()
+            })
+            .collect::<Option<Vec<Deferral>>>()
+            .ok_or_else(unreadable)
     }
 
     /// The import is over and nothing is left to resume: removes what was kept of it.

@@ -150,7 +150,7 @@ impl MainConnection {
 
     /// Why nothing may be shared now, if so.
     pub fn barred(&self, table: &ObjectName) -> Option<&'static str> {
-        if self.status.in_transaction || !self.status.autocommit {
+        if self.in_transaction() {
             return Some("the file's transaction is open");
         }
         if self.lock.text.is_some() && !self.lock.write.contains(table) {
@@ -170,6 +170,21 @@ impl MainConnection {
         let session = Arc::new(SessionState::read(&mut self.conn).await?);
         self.session = Some(Arc::clone(&session));
         Ok(session)
+    }
+
+    /// The file's transaction is open, or the next statement opens one.
+    pub fn in_transaction(&self) -> bool {
+        self.status.in_transaction || !self.status.autocommit
+    }
+
+    /// The file's LOCK TABLES, if it will be taken again before the next statement.
+    pub fn lock_to_take(&self) -> Option<&[u8]> {
+        self.lock.text.as_deref().filter(|_| !self.lock.held)
+    }
+
+    /// The file's LOCK TABLES, if it is in force on the server.
+    pub fn lock_held(&self) -> Option<&[u8]> {
+        self.lock.text.as_deref().filter(|_| self.lock.held)
     }
 
     /// Lets others at the tables that the file has locked.

@@ -37,6 +37,8 @@ pub struct Report {
     /// Why nothing was sent as LOAD DATA, if so from the start or from some moment on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_data_off: Option<Reason>,
+    /// Seconds that building indexes took after the rows, while other tables loaded or not.
+    pub index_seconds: f64,
     /// Batches that failed on a lane and were executed again, one statement at a time.
     pub replayed_batches: u64,
     /// Where the import went on, in bytes of decoded text, if it was resumed: what is counted here
@@ -68,6 +70,14 @@ pub struct TableReport {
     /// Why some of its rows had to stay on one connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_order_because: Option<&'static str>,
+    /// Keys and foreign keys that were built after the rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deferred_indexes: Vec<String>,
+    /// Seconds that took.
+    pub index_seconds: f64,
+    /// Why its keys were there while its rows came in, if it was thought of otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indexes_kept_because: Option<&'static str>,
 }
 
 impl Report {

@@ -8,6 +8,7 @@ use dump::reader::Place;
 
 use super::feed::ResumeAt;
 use super::guard::Note;
+use super::indexes::deferral::{Deferral, Presence};
 use super::ledger::doubt::{self, Settled};
 use super::ledger::{self, Identity, Ledger, Unfinished, home};
 use crate::endpoint::Endpoint;
@@ -45,6 +46,8 @@ pub struct Beginning {
     pub dead: Option<Unfinished>,
     /// Where that one goes on.
     pub at: Option<ResumeAt>,
+    /// Indexes that it took out and did not give back.
+    pub deferrals: Vec<Deferral>,
     /// What the report should mention.
     pub notes: Vec<Note>,
 }
@@ -61,14 +64,15 @@ pub async fn begin(
         Resume::Never => afresh(endpoint, identity, found.unwrap_or_default(), lanes).await,
         Resume::Must(unsure) => {
             let dead = pick(found?, identity)?;
-            let ledger = Ledger::take_over(endpoint, &dead, lanes).await?;
+            let mut ledger = Ledger::take_over(endpoint, &dead, lanes).await?;
             let mut conn = home::connect(endpoint).await?;
             let settled = settle(&mut conn, &dead, unsure).await?;
             check_counts(&mut conn, &dead, &settled).await?;
+            let deferrals = missing(&mut conn, &mut ledger).await?;
             conn.close().await;
             let at = Some(ResumeAt { position: dead.position, settled });
             let notes = Vec::new();
-            Ok(Beginning { ledger: Some(ledger), dead: Some(dead), at, notes })
+            Ok(Beginning { ledger: Some(ledger), dead: Some(dead), at, deferrals, notes })
         }
     }
 }
@@ -160,6 +164,26 @@ async fn settle(conn: &mut Conn, dead: &Unfinished, unsure: Unsure) -> Result<Se
             dead.position.offset
         ))),
     }
+}
+
+/// The indexes that tables still wait for.
+async fn missing(conn: &mut Conn, ledger: &mut Ledger) -> Result<Vec<Deferral>> {
+    let mut missing = Vec::new();
+    for deferral in ledger.deferrals().await? {
+        let (schema, table) = (&deferral.schema, &deferral.table);
+        let presence = match doubt::definition_text(conn, schema, table).await? {
+            Some(text) => deferral.presence(&text),
+            None => Presence::Changed,
+        };
+        match presence {
+            Presence::Present => ledger.drop_deferral(&deferral).await?,
+            Presence::Missing(_) => missing.push(deferral),
+            Presence::Changed => {
+                return Err(changed(format!("{} is another table now", deferral.shown())));
+            }
+        }
+    }
+    Ok(missing)
 }
 
 /// Compares the tables with what the import left in them.

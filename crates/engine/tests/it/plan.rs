@@ -69,6 +69,7 @@ fn options() -> Options {
         whole_bytes: WHOLE_MAX,
         guard,
         load_data: true,
+        defer_indexes: true,
         binary_mode: false,
         resume: engine::import::resume::Resume::Never,
     }

@@ -52,8 +52,16 @@ fn success(facts: &Facts<'_>, report: &Report) -> String {
         0 => "on one connection".to_owned(),
         lanes => format!("on up to {lanes} connections"),
     };
+    let indexes = match report.tables.values().map(|table| table.deferred_indexes.len()).sum() {
+        0_usize => String::new(),
+        count => format!(
+            ", {} indexes built after their rows in {}",
+            size::count(count as u64),
+            size::duration(std::time::Duration::from_secs_f64(report.index_seconds))
+        ),
+    };
     format!(
-        "imported {} into {}: {} statements, {} rows, {} in {} ({}/s) {how}",
+        "imported {} into {}: {} statements, {} rows, {} in {} ({}/s) {how}{indexes}",
         facts.file,
         facts.target,
         size::count(report.statements),

@@ -61,6 +61,10 @@ fn the_document_follows_its_schema() {
     assert_eq!(failed["report"]["statements"], 1);
     check(&bench, "BEGIN;\nINSERT INTO t VALUES (77);\nNONSENSE;\n", &[], 1, "failed");
     check(&bench, "/* open", &[], 0, "succeeded");
+    let keys = "CREATE TABLE k (id INT PRIMARY KEY, a INT, KEY ka (a));\nINSERT INTO k VALUES (1,1);\n\
+                INSERT INTO k VALUES (2,2);\n";
+    let indexed = check(&bench, keys, &["--threads", "2", "--batch-bytes", "1"], 0, "succeeded");
+    assert_eq!(indexed["report"]["tables"]["imp.k"]["deferred_indexes"][0], "ka");
 }
 
 #[test]

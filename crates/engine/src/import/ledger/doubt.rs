@@ -132,18 +132,20 @@ pub async fn exists(conn: &mut Conn, kind: ObjectKind, schema: &str, name: &str)
 
 /// A digest of `SHOW CREATE TABLE` without the AUTO_INCREMENT counter; empty if there is no table.
 pub async fn definition(conn: &mut Conn, schema: &str, table: &str) -> Result<String> {
+    let text = definition_text(conn, schema, table).await?;
+    Ok(text.map_or_else(String::new, |text| {
+        format!("{:016x}", xxhash_rust::xxh3::xxh3_64(without_counter(&text).as_bytes()))
+    }))
+}
+
+/// `SHOW CREATE TABLE`; nothing if there is no table.
+pub async fn definition_text(conn: &mut Conn, schema: &str, table: &str) -> Result<Option<String>> {
+    const NO_SUCH_TABLE: [u16; 2] = [1146, 1049];
     let quote = |name: &str| name.replace('`', "``");
     let query = format!("SHOW CREATE TABLE `{}`.`{}`", quote(schema), quote(table));
-    const NO_SUCH_TABLE: [u16; 2] = [1146, 1049];
     match conn.rows(&query).await {
-        Ok(rows) => {
-            let text = rows.into_iter().next().and_then(|row| row.into_iter().nth(1)).flatten();
-            let text = without_counter(&text.unwrap_or_default());
-            Ok(format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes())))
-        }
-        Err(error) if error.code().is_some_and(|code| NO_SUCH_TABLE.contains(&code)) => {
-            Ok(String::new())
-        }
+        Ok(rows) => Ok(rows.into_iter().next().and_then(|row| row.into_iter().nth(1)).flatten()),
+        Err(error) if error.code().is_some_and(|code| NO_SUCH_TABLE.contains(&code)) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -78,6 +78,11 @@ impl Home {
         self.name("row_counts")
     }
 
+    /// Indexes that wait, by import and table, as statements name the list.
+    pub fn indexes(&self) -> String {
+        self.name("indexes")
+    }
+
     /// The schema it lives in.
     pub fn schema(&self) -> &str {
         &self.schema
@@ -140,7 +145,13 @@ impl Home {
              UNSIGNED, PRIMARY KEY (run, schema_name, table_name)) ENGINE=InnoDB",
             self.row_counts()
         );
-        for text in [imports, row_counts] {
+        let indexes = format!(
+            "CREATE TABLE IF NOT EXISTS {} (number BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY \
+             KEY, run BIGINT UNSIGNED NOT NULL, schema_name VARBINARY(256) NOT NULL, table_name \
+             VARBINARY(256) NOT NULL, deferral LONGBLOB NOT NULL, KEY run (run)) ENGINE=InnoDB",
+            self.indexes()
+        );
+        for text in [imports, row_counts, indexes] {
             conn.query(text.as_bytes()).await?;
         }
         Ok(())

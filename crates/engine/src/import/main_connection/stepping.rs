@@ -12,6 +12,7 @@ use dump::token::{Token, Tokens};
 
 use super::{MainConnection, Single};
 use crate::error::{ErrorKind, Result};
+use crate::import::indexes::deferral::Deferral;
 use crate::import::ledger::care::{Care, Standing, Worry, care};
 use crate::import::ledger::doubt::{self, ObjectKind};
 use crate::import::ledger::{Counted, Doubt, Ledger, Marker, Position};
@@ -29,7 +30,7 @@ pub(super) struct Stepping {
     loose: HashMap<(String, String), bool>,
     /// The names of tables that know none.
     loose_names: HashSet<String>,
-    /// Triggers may change tables that a statement does not name.
+    /// Triggers of the file may change tables that a statement does not name.
     has_triggers: bool,
     /// Tables whose rows are counted, by name.
     counted: HashSet<String>,
@@ -134,6 +135,21 @@ impl MainConnection {
             && let Some((_, table)) = stepping.resolve(table)
         {
             stepping.counted.insert(table);
+        }
+    }
+
+    /// Lets the ledger know what is about to be taken out of a table.
+    pub async fn keep_deferral(&mut self, deferral: &Deferral) -> Result<()> {
+        match &mut self.stepping {
+            Some(stepping) => stepping.ledger.keep_deferral(deferral).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the ledger know that it is back. If that fails, whoever resumes finds out by looking.
+    pub async fn drop_deferral(&mut self, deferral: &Deferral) {
+        if let Some(stepping) = &mut self.stepping {
+            let _ = stepping.ledger.drop_deferral(deferral).await;
         }
     }
 
@@ -395,7 +411,10 @@ impl MainConnection {
     /// Keeps in mind what a statement changes in what is known of tables.
     async fn learn(&mut self, class: &Class, single: &Single) -> Result<()> {
         let Some(stepping) = &mut self.stepping else { return Ok(()) };
-        stepping.has_triggers |= class.kind == Kind::Trigger;
+        if class.kind == Kind::Trigger {
+            let tokens = Tokens::new(&single.text, single.rules, self.target);
+            stepping.has_triggers |= changes_tables(tokens);
+        }
         match class.kind {
             Kind::Use => {
                 stepping.use_database(class.object.as_ref().map(|object| object.name.clone()));
@@ -446,6 +465,14 @@ fn inserted(single: &Single, affected: u64) -> Option<u64> {
     let word = |word: &[u8]| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
     let replaces = word(b"REPLACE") || word(b"DUPLICATE");
     (!replaces).then_some(affected)
+}
+
+/// Whether a trigger's body may change other tables than its own row.
+fn changes_tables(tokens: Tokens<'_>) -> bool {
+    let words = ["INTO", "UPDATE", "DELETE", "REPLACE", "CALL", "SELECT"];
+    // `BEFORE INSERT ON t` and the like come first.
+    let body = tokens.map(|spanned| spanned.token).skip_while(|token| !token.is("ROW"));
+    body.into_iter().any(|token| words.iter().any(|word| token.is(word)))
 }
 
 /// `ENGINE = InnoDB`

@@ -85,6 +85,7 @@ async fn imported(server: &Server, file: &[u8], load_data: bool) -> Imported {
         whole_bytes: WHOLE_MAX,
         guard: Guard { policy: Policy::Allow, allow_files: false, definer: Definer::Keep },
         load_data,
+        defer_indexes: load_data,
         binary_mode: false,
         resume: engine::import::resume::Resume::Never,
     };

@@ -1,0 +1,428 @@
+//! Indexes after the rows: which tables wait for theirs, and the task that builds them while other
+//! tables load.
+//!
+//! Promises: only tables that this run's file made give up keys, each at most once; builds go one
+//! at a time, in file order, the keys of all asked-for tables before their foreign keys; what could
+//! not be built is kept with its error. When a build may begin and who has to wait for it is the
+//! dispatcher's to say (`dispatch/indexing.rs`).
+//!
+//! A build takes the table's metadata lock, and on its way that of tables tied to it by foreign
+//! keys. Nothing of ours may hold such a lock and wait for the build at once: lanes do not work on
+//! the table, whoever waits for a build has drained the lanes and given up the file's locks, and
+//! while the file's transaction is open no table waits for anything. What lanes hold of other tables
+//! can still stand in the way of a lane before them; `Lanes::check_stall` sees that.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use dump::reader::Place;
+use dump::statement::ObjectName;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::ledger::Marker;
+use super::session::SessionState;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::mysql::facts::Flavor;
+use crate::run::failpoint;
+use crate::run::progress::Progress;
+use builder::{Builder, Setting};
+use deferral::{Deferral, Reason};
+use sight::{Created, MENTIONED_MAX, may_be};
+
+pub mod builder;
+pub mod deferral;
+pub mod definition;
+pub mod sight;
+#[cfg(test)]
+mod tests;
+
+/// Tables of the file that are remembered; later ones keep their indexes.
+const CREATED_MAX: usize = 100_000;
+/// Tables that wait for their indexes at once; more keep theirs.
+const PENDING_MAX: usize = 1_000;
+/// How long a build may wait for a table once the import has failed: whoever holds it then may be a
+/// session of ours that the server does not know to be gone.
+const FAILED_WAIT_SECONDS: u32 = 60;
+
+/// What our connections sign in the ledger with.
+pub const SIGNATURES: [&str; 2] = ["index survey", "index build"];
+
+/// A table and its indexes on their way.
+struct Pending {
+    id: u64,
+    deferral: Arc<Deferral>,
+    /// The file's session when they were taken out.
+    session: Option<Arc<SessionState>>,
+    place: Place,
+    /// Steps of `Deferral::add` that are done.
+    done: usize,
+    /// The task has it.
+    queued: bool,
+    seconds: f64,
+}
+
+/// Indexes that are built.
+pub struct Finished {
+    /// What was built.
+    pub deferral: Arc<Deferral>,
+    /// How long that took.
+    pub seconds: f64,
+}
+
+/// Indexes that could not be built.
+pub struct Unbuilt {
+    id: u64,
+    /// What is missing.
+    pub deferral: Arc<Deferral>,
+    /// Where the table's rows begin in the file.
+    pub place: Place,
+    /// Why.
+    pub error: Error,
+}
+
+struct Job {
+    id: u64,
+    deferral: Arc<Deferral>,
+    setting: Setting,
+    steps: usize,
+}
+
+struct Built {
+    id: u64,
+    seconds: f64,
+    outcome: Result<()>,
+}
+
+/// The task that builds.
+struct Worker {
+    jobs: mpsc::Sender<Job>,
+    done: mpsc::Receiver<Built>,
+    task: JoinHandle<()>,
+}
+
+/// All that is known of indexes that wait.
+pub struct Indexes {
+    enabled: bool,
+    endpoint: Endpoint,
+    flavor: Flavor,
+    marker: Option<Marker>,
+    created: HashMap<(String, String), Created>,
+    mentioned: HashSet<Vec<u8>>,
+    /// Plans, and takes keys out, while the task builds.
+    surveyor: Builder,
+    worker: Option<Worker>,
+    pending: Vec<Pending>,
+    next_id: u64,
+    has_failed: bool,
+    finished: VecDeque<Finished>,
+    unbuilt: VecDeque<Unbuilt>,
+}
+
+impl Indexes {
+    /// Nothing waits. Unless `enabled` nothing ever will. Connections sign by `marker`.
+    pub fn new(
+        enabled: bool,
+        endpoint: Endpoint,
+        flavor: Flavor,
+        marker: Option<Marker>,
+    ) -> Indexes {
+        Indexes {
+            enabled,
+            surveyor: Builder::new(endpoint.clone(), flavor).signing(marker.clone(), SIGNATURES[0]),
+            marker,
+            endpoint,
+            flavor,
+            created: HashMap::new(),
+            mentioned: HashSet::new(),
+            worker: None,
+            pending: Vec::new(),
+            next_id: 0,
+            has_failed: false,
+            finished: VecDeque::new(),
+            unbuilt: VecDeque::new(),
+        }
+    }
+
+    /// The file made a table.
+    pub fn created(&mut self, name: &ObjectName, database: Option<&str>, created: Created) {
+        if self.enabled
+            && self.created.len() < CREATED_MAX
+            && let Some(key) = full_name(name, database)
+        {
+            self.created.insert(key, created);
+        }
+    }
+
+    /// The file made something that runs later and names these tables.
+    pub fn mentioned(&mut self, names: Vec<Vec<u8>>) {
+        if self.enabled && self.mentioned.len() <= MENTIONED_MAX {
+            self.mentioned.extend(names);
+        }
+    }
+
+    /// The table if it was not decided yet whether its indexes wait; it is decided from now on.
+    pub fn candidate(&mut self, name: &ObjectName, database: Option<&str>) -> Option<Candidate> {
+        let (schema, table) = full_name(name, database)?;
+        let created = self.created.remove(&(schema.clone(), table.clone()))?;
+        Some(Candidate { schema, table, created })
+    }
+
+    /// Plans what a candidate can do without.
+    pub async fn plan(
+        &mut self,
+        candidate: &Candidate,
+        session: &Arc<SessionState>,
+    ) -> std::result::Result<Deferral, Reason> {
+        let Candidate { schema, table, created } = candidate;
+        let is_named = self.mentioned.contains(&table.as_bytes().to_ascii_lowercase());
+        if is_named || self.mentioned.len() > MENTIONED_MAX {
+            return Err("a trigger, routine or view of the file names it");
+        }
+        if self.pending.len() >= PENDING_MAX {
+            return Err("too many tables wait for theirs");
+        }
+        let is_parent =
+            |p: &Pending| p.deferral.parents.iter().any(|n| n.eq_ignore_ascii_case(table));
+        if self.pending.iter().any(is_parent) {
+            return Err("foreign keys that wait refer to it");
+        }
+        // Foreign keys to a table that is being built could not be let go.
+        let building = self.pending.iter().filter(|pending| pending.queued);
+        let building: Vec<&str> = building.map(|p| p.deferral.table.as_str()).collect();
+        self.surveyor.plan(schema, table, created, session, &building).await
+    }
+
+    /// Takes planned indexes out of their table. From then on the table waits for them.
+    pub async fn take_out(
+        &mut self,
+        deferral: Deferral,
+        session: &Arc<SessionState>,
+        place: Place,
+    ) -> std::result::Result<(), Reason> {
+        self.surveyor.take_out(&deferral, session).await?;
+        self.wait_for(deferral, Some(Arc::clone(session)), place);
+        Ok(())
+    }
+
+    /// Takes over what an earlier run took out and did not give back.
+    pub fn adopt(&mut self, deferral: Deferral, place: Place) {
+        self.wait_for(deferral, None, place);
+    }
+
+    fn wait_for(&mut self, deferral: Deferral, session: Option<Arc<SessionState>>, place: Place) {
+        self.next_id += 1;
+        let (id, deferral) = (self.next_id, Arc::new(deferral));
+        let (done, queued, seconds) = (0, false, 0.0);
+        self.pending.push(Pending { id, deferral, session, place, done, queued, seconds });
+    }
+
+    /// No table waits, and none came to nothing.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.unbuilt.is_empty()
+    }
+
+    /// The ids of tables that wait or waited in vain, with the names that belong to each: its own,
+    /// and those of the tables that its foreign keys refer to.
+    pub fn names(&mut self) -> (Vec<u64>, Vec<Vec<&str>>) {
+        self.take_built();
+        let waiting = self.pending.iter().map(|pending| (pending.id, &pending.deferral));
+        let in_vain = self.unbuilt.iter().map(|unbuilt| (unbuilt.id, &unbuilt.deferral));
+        waiting
+            .chain(in_vain)
+            .map(|(id, deferral)| {
+                let parents = deferral.parents.iter().map(String::as_str);
+                (id, std::iter::once(deferral.table.as_str()).chain(parents).collect())
+            })
+            .unzip()
+    }
+
+    /// The tables of this name that are being built, or will be without further asking.
+    pub fn building(&mut self, name: &[u8]) -> Vec<u64> {
+        self.take_built();
+        let is_it = |p: &&Pending| p.queued && may_be(name, &p.deferral.table);
+        self.pending.iter().filter(is_it).map(|pending| pending.id).collect()
+    }
+
+    /// Lets the keys of waiting tables be built, unless `is_busy` says that work on one goes on.
+    pub fn queue(&mut self, is_busy: impl Fn(&str) -> bool) {
+        self.take_built();
+        for index in 0..self.pending.len() {
+            let pending = &self.pending[index];
+            if pending.done == 0 && !pending.queued && !is_busy(&pending.deferral.table) {
+                self.give(index, 1);
+            }
+        }
+    }
+
+    /// From now on builds do not wait long for a table.
+    pub fn import_failed(&mut self) {
+        self.has_failed = true;
+    }
+
+    /// Builds everything that these tables wait for. Nothing may work on them.
+    pub async fn settle(&mut self, ids: &[u64], progress: &Progress) {
+        for step in 0..2 {
+            for index in 0..self.pending.len() {
+                let pending = &self.pending[index];
+                let wants = pending.done == step && pending.deferral.add.len() > step;
+                if ids.contains(&pending.id) && wants && !pending.queued {
+                    self.give(index, step + 1);
+                }
+            }
+            self.wait(ids, progress).await;
+        }
+    }
+
+    /// Waits until none of these tables is being built.
+    pub async fn wait(&mut self, ids: &[u64], progress: &Progress) {
+        loop {
+            self.take_built();
+            let Some(first) = self.pending.iter().find(|p| p.queued && ids.contains(&p.id)) else {
+                return;
+            };
+            progress.set_activity(format!("building indexes of {}", first.deferral.shown()));
+            let built = match self.worker.as_mut() {
+                Some(worker) => worker.done.recv().await,
+                None => None,
+            };
+            match built {
+                Some(built) => self.settle_built(built),
+                None => self.worker_gone(),
+            }
+        }
+    }
+
+    /// Indexes that were built since this was last asked.
+    pub fn take_finished(&mut self) -> VecDeque<Finished> {
+        self.take_built();
+        std::mem::take(&mut self.finished)
+    }
+
+    /// The first of these tables whose indexes could not be built, or all such; each once.
+    pub fn take_unbuilt(&mut self, of: Option<&[u64]>) -> VecDeque<Unbuilt> {
+        let Some(ids) = of else { return std::mem::take(&mut self.unbuilt) };
+        let first = self.unbuilt.iter().position(|unbuilt| ids.contains(&unbuilt.id));
+        first.and_then(|index| self.unbuilt.remove(index)).into_iter().collect()
+    }
+
+    /// Ends all sessions.
+    pub async fn close(self) {
+        self.surveyor.close().await;
+        if let Some(worker) = self.worker {
+            drop(worker.jobs);
+            // A task that panicked has nothing left to close.
+            let _ = worker.task.await;
+        }
+    }
+
+    fn give(&mut self, index: usize, steps: usize) {
+        let worker = self.worker.get_or_insert_with(|| {
+            let builder = Builder::new(self.endpoint.clone(), self.flavor);
+            let builder = builder.signing(self.marker.clone(), SIGNATURES[1]);
+            Worker::start(builder)
+        });
+        let pending = &mut self.pending[index];
+        let setting = Setting {
+            session: pending.session.clone(),
+            wait_seconds: self.has_failed.then_some(FAILED_WAIT_SECONDS),
+        };
+        let deferral = Arc::clone(&pending.deferral);
+        // A task that is gone is noticed by whoever waits for it. There is room for all.
+        let _ = worker.jobs.try_send(Job { id: pending.id, deferral, setting, steps });
+        pending.queued = true;
+    }
+
+    /// Takes in what the task has done meanwhile.
+    fn take_built(&mut self) {
+        while let Some(Ok(built)) = self.worker.as_mut().map(|worker| worker.done.try_recv()) {
+            self.settle_built(built);
+        }
+    }
+
+    fn settle_built(&mut self, built: Built) {
+        let Some(index) = self.pending.iter().position(|p| p.id == built.id) else { return };
+        let pending = &mut self.pending[index];
+        pending.queued = false;
+        pending.seconds += built.seconds;
+        match built.outcome {
+            Ok(()) => {
+                pending.done += 1;
+                if pending.done == pending.deferral.add.len() {
+                    let Pending { deferral, seconds, .. } = self.pending.remove(index);
+                    self.finished.push_back(Finished { deferral, seconds });
+                }
+            }
+            Err(error) => {
+                let Pending { deferral, place, .. } = self.pending.remove(index);
+                let error = build_error(error, &deferral);
+                self.unbuilt.push_back(Unbuilt { id: built.id, deferral, place, error });
+            }
+        }
+    }
+
+    fn worker_gone(&mut self) {
+        let queued: Vec<u64> = self.pending.iter().filter(|p| p.queued).map(|p| p.id).collect();
+        for id in queued {
+            let text = "the building task ended without a word";
+            let outcome = Err(Error::new(ErrorKind::Internal, Side::Internal, text));
+            self.settle_built(Built { id, seconds: 0.0, outcome });
+        }
+    }
+}
+
+/// A table of the file whose indexes may wait.
+pub struct Candidate {
+    schema: String,
+    table: String,
+    created: Created,
+}
+
+impl Worker {
+    fn start(builder: Builder) -> Worker {
+        let (jobs, queue) = mpsc::channel(PENDING_MAX);
+        let (sender, done) = mpsc::channel(PENDING_MAX);
+        let task = tokio::spawn(work(builder, queue, sender));
+        Worker { jobs, done, task }
+    }
+}
+
+async fn work(mut builder: Builder, mut jobs: mpsc::Receiver<Job>, done: mpsc::Sender<Built>) {
+    while let Some(Job { id, deferral, setting, steps }) = jobs.recv().await {
+        let started = Instant::now();
+        failpoint::pass("before building");
+        let outcome = builder.give_back(&deferral, &setting, steps).await;
+        failpoint::pass("after building");
+        let seconds = started.elapsed().as_secs_f64();
+        if done.send(Built { id, seconds, outcome }).await.is_err() {
+            break;
+        }
+    }
+    builder.close().await;
+}
+
+/// Names in a statement as the catalogue has them, if they are plain to see.
+fn full_name(name: &ObjectName, database: Option<&str>) -> Option<(String, String)> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    let schema = match &name.schema {
+        Some(schema) => text(schema)?,
+        None => database?.to_owned(),
+    };
+    Some((schema, text(&name.name)?))
+}
+
+/// Says which indexes of which table.
+fn build_error(mut error: Error, deferral: &Deferral) -> Error {
+    let what = format!("build the indexes {}", deferral.names.join(", "));
+    if error.kind == ErrorKind::Interrupted {
+        // Somebody stopped the statement, not the import.
+        error.kind = ErrorKind::Statement;
+    }
+    error.message = match error.server {
+        Some(_) => what,
+        None => format!("{what}: {}", error.message),
+    };
+    error.in_table(Some(&deferral.schema), deferral.table.as_str())
+}

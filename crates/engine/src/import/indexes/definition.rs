@@ -1,0 +1,255 @@
+//! Reads the text of `SHOW CREATE TABLE`: which keys and foreign keys a table has, line by line.
+//!
+//! Pure, and no SQL parser: it knows the one form that servers write under `sql_mode = ''`, and
+//! gives up at anything else. Lines are kept as they are, so that they can be given back.
+
+/// What the text says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definition {
+    /// Columns that AUTO_INCREMENT numbers.
+    pub auto_increment: Vec<String>,
+    /// Columns that are computed when they are read.
+    pub computed: Vec<String>,
+    /// Its keys, in order.
+    pub keys: Vec<Key>,
+    /// Its foreign keys, in order.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// It is an InnoDB table without system versioning.
+    pub plain_innodb: bool,
+}
+
+/// What a key is, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// `PRIMARY KEY`, `UNIQUE KEY`
+    Unique,
+    /// `KEY` over columns.
+    Normal,
+    /// `SPATIAL KEY`, or a `KEY` over expressions: among the normal ones in the server's order.
+    Special,
+    /// `FULLTEXT KEY`: after all others.
+    FullText,
+}
+
+/// A key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its name; `PRIMARY` for the primary key.
+    pub name: String,
+    /// What it is.
+    pub kind: KeyKind,
+    /// Its columns; none for a key over expressions.
+    pub columns: Vec<String>,
+    /// Its line, without the comma.
+    pub line: String,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// The constraint's name.
+    pub name: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// Schema of the table that it refers to, if it is another one.
+    pub parent_schema: Option<String>,
+    /// The table that it refers to.
+    pub parent: String,
+    /// Its line, without the comma.
+    pub line: String,
+}
+
+/// Reads a definition; nothing if a line is not as expected.
+pub fn parse(text: &str) -> Option<Definition> {
+    let (lines, tail) = split(text)?;
+    let mut found = Definition::default();
+    for line in lines {
+        if line.starts_with('`') {
+            let (name, rest) = quoted(line)?;
+            let bare = unquoted(rest);
+            if bare.contains(" AUTO_INCREMENT") {
+                found.auto_increment.push(name.clone());
+            }
+            if bare.contains(" GENERATED ALWAYS AS ") && !bare.contains(" STORED") {
+                found.computed.push(name);
+            }
+        } else if let Some(rest) = line.strip_prefix("CONSTRAINT ") {
+            let (name, rest) = quoted(rest)?;
+            match rest.strip_prefix(" FOREIGN KEY ") {
+                Some(rest) => found.foreign_keys.push(foreign_key(name, rest, line)?),
+                None => rest.starts_with(" CHECK (").then_some(())?,
+            }
+        } else {
+            found.keys.push(key(line)?);
+        }
+    }
+    let bare = unquoted(tail);
+    found.plain_innodb = tail.starts_with(") ENGINE=InnoDB") && !bare.contains("SYSTEM VERSIONING");
+    Some(found)
+}
+
+/// The text without the next AUTO_INCREMENT value, which moves with the rows.
+pub fn masked(text: &str) -> String {
+    const OPTION: &str = " AUTO_INCREMENT=";
+    let Some(tail_at) = text.find("\n) ENGINE=") else { return text.to_owned() };
+    // Options before it are plain words; a comment stands after it.
+    let Some(at) = text[tail_at..].find(OPTION).map(|at| tail_at + at) else {
+        return text.to_owned();
+    };
+    if text[tail_at..at].contains('\'') {
+        return text.to_owned();
+    }
+    let digits = text[at + OPTION.len()..].bytes().take_while(u8::is_ascii_digit).count();
+    format!("{}{}", &text[..at], &text[at + OPTION.len() + digits..])
+}
+
+/// The text as it is without these keys and constraints.
+pub fn without(text: &str, left_out: &[String]) -> Option<String> {
+    let (lines, tail) = split(text)?;
+    let head = text.lines().next()?;
+    let kept: Vec<String> = lines
+        .iter()
+        .filter(|line| !left_out.iter().any(|out| out == *line))
+        .map(|line| format!("  {line}"))
+        .collect();
+    Some(format!("{head}\n{}\n{tail}", kept.join(",\n")))
+}
+
+/// The lines between the parentheses, without indent and comma, and what follows from `)` on.
+fn split(text: &str) -> Option<(Vec<&str>, &str)> {
+    let rest = text.strip_prefix("CREATE TABLE ")?;
+    let (_name, rest) = quoted(rest)?;
+    let mut rest = rest.strip_prefix(" (\n")?;
+    let mut lines = Vec::new();
+    while !rest.starts_with(')') {
+        let (line, after) = rest.split_once('\n')?;
+        let line = line.strip_prefix("  ")?;
+        let line = if after.starts_with(')') { line } else { line.strip_suffix(',')? };
+        lines.push(line);
+        rest = after;
+    }
+    Some((lines, rest))
+}
+
+fn key(line: &str) -> Option<Key> {
+    let kind = |prefix: &str| line.strip_prefix(prefix);
+    let (mut kind, name, rest) = if let Some(rest) = kind("PRIMARY KEY ") {
+        (KeyKind::Unique, "PRIMARY".to_owned(), rest)
+    } else {
+        let (kind, rest) = [
+            ("UNIQUE KEY ", KeyKind::Unique),
+            ("KEY ", KeyKind::Normal),
+            ("SPATIAL KEY ", KeyKind::Special),
+            ("FULLTEXT KEY ", KeyKind::FullText),
+        ]
+        .into_iter()
+        .find_map(|(prefix, kind)| Some((kind, line.strip_prefix(prefix)?)))?;
+        let (name, rest) = quoted(rest)?;
+        (kind, name, rest.strip_prefix(' ')?)
+    };
+    let (columns, rest) = columns(rest)?;
+    // What stands in a plain comment is not understood when it is given back.
+    let bare = unquoted(rest);
+    if columns.is_empty() && kind == KeyKind::Normal || bare.replace("/*!", "").contains("/*") {
+        kind = if kind == KeyKind::Normal { KeyKind::Special } else { kind };
+    }
+    Some(Key { name, kind, columns, line: line.to_owned() })
+}
+
+fn foreign_key(name: String, rest: &str, line: &str) -> Option<ForeignKey> {
+    let (columns, rest) = columns(rest)?;
+    let rest = rest.strip_prefix(" REFERENCES ")?;
+    let (first, rest) = quoted(rest)?;
+    let (parent_schema, parent) = match rest.strip_prefix('.') {
+        Some(rest) => (Some(first), quoted(rest)?.0),
+        None => (None, first),
+    };
+    Some(ForeignKey { name, columns, parent_schema, parent, line: line.to_owned() })
+}
+
+/// ``(`a`,`b`(10) DESC)``: the columns, none if one is an expression, and what follows.
+fn columns(text: &str) -> Option<(Vec<String>, &str)> {
+    let mut rest = text.strip_prefix('(')?;
+    let mut columns = Vec::new();
+    if !rest.starts_with('`') {
+        return Some((columns, after_parenthesis(rest)?));
+    }
+    loop {
+        if !rest.starts_with('`') {
+            return Some((Vec::new(), after_parenthesis(rest)?));
+        }
+        let (name, after) = quoted(rest)?;
+        columns.push(name);
+        rest = after;
+        if let Some(length) = rest.strip_prefix('(') {
+            rest = length.split_once(')')?.1;
+        }
+        rest = rest.strip_prefix(" DESC").or(rest.strip_prefix(" ASC")).unwrap_or(rest);
+        if let Some(after) = rest.strip_prefix(')') {
+            return Some((columns, after));
+        }
+        rest = rest.strip_prefix(',')?;
+        // Those of foreign keys stand apart.
+        rest = rest.strip_prefix(' ').unwrap_or(rest);
+    }
+}
+
+/// What follows the parenthesis that closes an open one.
+fn after_parenthesis(text: &str) -> Option<&str> {
+    let mut depth = 1;
+    let mut at = 0;
+    while depth > 0 {
+        let rest = &text[at..];
+        match rest.bytes().next()? {
+            b'\'' | b'`' => {
+                at += quoted_length(rest)?;
+                continue;
+            }
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        while !text.is_char_boundary(at) {
+            at += 1;
+        }
+    }
+    Some(&text[at..])
+}
+
+/// A name in backquotes at the start, and what follows it.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    if !text.starts_with('`') {
+        return None;
+    }
+    let length = quoted_length(text)?;
+    Some((text[1..length - 1].replace("``", "`"), &text[length..]))
+}
+
+/// Bytes of the quoted text that begins here; a doubled quote is part of it.
+fn quoted_length(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let quote = *bytes.first()?;
+    let mut at = 1;
+    loop {
+        match *bytes.get(at)? {
+            b'\\' if quote == b'\'' => at += 2,
+            byte if byte == quote && bytes.get(at + 1) == Some(&quote) => at += 2,
+            byte if byte == quote => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+/// The text without what is quoted in it.
+fn unquoted(text: &str) -> String {
+    let mut bare = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['\'', '`']) {
+        bare.push_str(&rest[..at]);
+        let Some(length) = quoted_length(&rest[at..]) else { return bare };
+        rest = &rest[at + length..];
+    }
+    bare.push_str(rest);
+    bare
+}

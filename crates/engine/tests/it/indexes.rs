@@ -1,0 +1,69 @@
+//! Indexes that are taken out of a table and given back, also by another process and more than once.
+
+use std::sync::Arc;
+
+use engine::endpoint::Endpoint;
+use engine::error::ErrorKind;
+use engine::import::indexes::builder::{Builder, Setting};
+use engine::import::indexes::deferral::{Deferral, Presence};
+use engine::import::indexes::sight::Created;
+use engine::import::session::SessionState;
+use engine::mysql::conn::Conn;
+use engine::mysql::facts::Flavor;
+use sandbox::Server;
+
+const TABLES: &str = "CREATE DATABASE s; USE s; CREATE TABLE p (id INT PRIMARY KEY); CREATE TABLE t (id \
+    INT PRIMARY KEY, a INT, b INT, KEY ka (a), KEY kb (b), CONSTRAINT fk FOREIGN KEY (b) REFERENCES p (id));";
+const OURS: Setting = Setting { session: None, wait_seconds: Some(5) };
+
+async fn taken_out(endpoint: &Endpoint, flavor: Flavor) -> Deferral {
+    let mut conn = Conn::open(endpoint, "test").await.unwrap();
+    let session = Arc::new(SessionState::read(&mut conn).await.unwrap());
+    let named = ["ka", "kb"].map(str::to_owned).into();
+    let created = Created { named, if_not_exists: true };
+    let mut builder = Builder::new(endpoint.clone(), flavor);
+    let deferral = builder.plan("s", "t", &created, &session, &[]).await.unwrap();
+    builder.take_out(&deferral, &session).await.unwrap();
+    builder.close().await;
+    conn.close().await;
+    deferral
+}
+
+async fn presence(endpoint: &Endpoint, deferral: &Deferral) -> Presence {
+    let mut conn = Conn::open(endpoint, "test").await.unwrap();
+    let rows = conn.rows("SHOW CREATE TABLE s.t").await.unwrap();
+    conn.close().await;
+    deferral.presence(rows[0][1].as_ref().unwrap())
+}
+
+async fn check(sandbox_flavor: sandbox::Flavor, flavor: Flavor) {
+    let server = Server::start(sandbox_flavor).unwrap();
+    server.sql(TABLES).unwrap();
+    let endpoint = Endpoint::parse(&server.url(None)).unwrap();
+    let deferral = taken_out(&endpoint, flavor).await;
+    assert_eq!(deferral.names, ["ka", "kb", "fk"]);
+    assert_eq!(presence(&endpoint, &deferral).await, Presence::Missing(0));
+    server.sql("INSERT INTO s.t VALUES (1,1,77)").unwrap();
+    let mut other = Builder::new(endpoint.clone(), flavor);
+    for (steps, wanted) in
+        [(1, Presence::Missing(1)), (2, Presence::Present), (2, Presence::Present)]
+    {
+        other.give_back(&deferral, &OURS, steps).await.unwrap();
+        assert_eq!(presence(&endpoint, &deferral).await, wanted);
+    }
+    server.sql("ALTER TABLE s.t DROP KEY ka, ADD COLUMN c INT").unwrap();
+    let refused = other.give_back(&deferral, &OURS, 2).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Statement);
+    assert_eq!(presence(&endpoint, &deferral).await, Presence::Changed);
+    other.close().await;
+}
+
+#[tokio::test]
+async fn what_is_taken_out_comes_back_on_mariadb() {
+    check(sandbox::Flavor::MariaDb, Flavor::MariaDb).await;
+}
+
+#[tokio::test]
+async fn what_is_taken_out_comes_back_on_mysql() {
+    check(sandbox::Flavor::MySql, Flavor::MySql).await;
+}
