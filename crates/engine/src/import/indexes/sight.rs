@@ -42,7 +42,7 @@ pub fn sees(
     };
     match class.kind {
         Kind::Empty | Kind::Use | Kind::UnlockTables => Sees::Nothing,
-        Kind::LockTables => named(text, rules, target, pending),
+        Kind::LockTables => naming(&words(text, rules, target), pending),
         Kind::EndTransaction => {
             if has(&["XA"]) {
                 Sees::All
@@ -64,7 +64,11 @@ pub fn sees(
         Kind::Table if switches_keys(text, rules, target) => Sees::Nothing,
         // Rows may come through a view that has another name.
         Kind::Table if has(&["SELECT"]) => Sees::All,
-        Kind::Table => named(text, rules, target, pending),
+        // Columns and keys may be called as tables are.
+        Kind::Table if class.action == Action::Create && !has(&["LIKE", "UNION"]) => {
+            naming(&referred(class, text, rules, target), pending)
+        }
+        Kind::Table => naming(&words(text, rules, target), pending),
         Kind::Begin
         | Kind::Change
         | Kind::Query
@@ -82,14 +86,31 @@ pub fn sees(
     }
 }
 
-/// The tables one of whose names stands in the text.
-fn named(text: &[u8], rules: Rules, target: Target, pending: &[Vec<&str>]) -> Sees {
-    let words: Vec<Vec<u8>> =
-        Tokens::new(text, rules, target).filter_map(|spanned| spanned.token.name()).collect();
+/// The tables that one of these words may name.
+fn naming(words: &[Vec<u8>], pending: &[Vec<&str>]) -> Sees {
     let is_there = |name: &str| words.iter().any(|word| may_be(word, name));
     let tables: Vec<usize> =
         (0..pending.len()).filter(|&index| pending[index].iter().any(|n| is_there(n))).collect();
     if tables.is_empty() { Sees::Nothing } else { Sees::Tables(tables) }
+}
+
+/// Every word that may be a name.
+fn words(text: &[u8], rules: Rules, target: Target) -> Vec<Vec<u8>> {
+    Tokens::new(text, rules, target).filter_map(|spanned| spanned.token.name()).collect()
+}
+
+/// The table that a CREATE is about, and those that its foreign keys refer to.
+fn referred(class: &Class, text: &[u8], rules: Rules, target: Target) -> Vec<Vec<u8>> {
+    let Some(object) = &class.object else { return words(text, rules, target) };
+    let mut names = vec![object.name.clone()];
+    let mut tokens = Tokens::new(text, rules, target).map(|spanned| spanned.token);
+    while let Some(token) = tokens.next() {
+        if token.is("REFERENCES") {
+            // With a schema before it or without.
+            names.extend(tokens.by_ref().take(3).filter_map(|token| token.name()));
+        }
+    }
+    names
 }
 
 /// Whether a name in a statement may mean this table. Letters beyond ASCII have capitals too, and

@@ -199,6 +199,8 @@ fn statements_about_others_see_nothing() {
         "INSERT INTO item VALUES (1,'select')",
         "REPLACE INTO item (id) VALUES (NOW())",
         "CREATE TABLE other (item_id INT COMMENT 'item')",
+        "CREATE TABLE other (item INT, KEY shop (item), FOREIGN KEY (item) REFERENCES s.b (item))",
+        "CREATE INDEX item ON other (item)",
         "DROP TABLE IF EXISTS `other`",
         "/*!40000 ALTER TABLE `item` DISABLE KEYS */",
         "ALTER TABLE s.item ENABLE KEYS",
@@ -217,6 +219,8 @@ fn statements_that_name_a_table_see_it() {
         "DROP TABLE other, item",
         "RENAME TABLE item TO other",
         "CREATE TABLE other (id INT REFERENCES item (id))",
+        "CREATE TABLE other (id INT, FOREIGN KEY (id) REFERENCES a (id), b INT REFERENCES s.`item`(x))",
+        "CREATE TABLE IF NOT EXISTS s.item (id INT)",
         "CREATE TABLE other LIKE item",
         "CREATE TABLE shop (id INT)",
     ] {
