@@ -148,19 +148,19 @@ fn a_terminated_import_ends_as_an_interrupted_one() {
     drop(stdin);
 }
 
-fn start(command: &mut Command, stdin: Stdio) -> Child {
+pub(crate) fn start(command: &mut Command, stdin: Stdio) -> Child {
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn signal(child: &Child, signal: Signal) {
+pub(crate) fn signal(child: &Child, signal: Signal) {
     kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
 }
 
-fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     signal(child, Signal::SIGINT);
 }
 
-fn end(mut child: Child) -> Ended {
+pub(crate) fn end(mut child: Child) -> Ended {
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     let mut stdout = String::new();
@@ -170,7 +170,7 @@ fn end(mut child: Child) -> Ended {
 
 /// Looks again and again.
 #[track_caller]
-fn wait_until(mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < HANGS, "it did not happen");

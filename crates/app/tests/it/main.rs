@@ -3,6 +3,7 @@
 
 mod benchmark_inputs;
 mod dry_run;
+mod fast;
 mod import_errors;
 mod inspect;
 mod interrupt;
