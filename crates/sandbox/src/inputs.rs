@@ -43,13 +43,8 @@ pub struct Plan {
 
 impl Input {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::WideText,
-        Self::Blobs,
-        Self::SmallTables,
-        Self::SecondaryIndexes,
-        Self::PhpMyAdmin,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::WideText, Self::Blobs, Self::SmallTables, Self::SecondaryIndexes, Self::PhpMyAdmin];
 
     /// The name on the command line and in names of files.
     #[must_use]
@@ -68,9 +63,7 @@ impl Input {
 pub fn write(plan: &Plan, out: &Path) -> Result<()> {
     let file = File::create(out).map_err(Error::path("create", out))?;
     let mut file = BufWriter::with_capacity(1 << 20, file);
-    write_to(plan, &mut file)
-        .and_then(|()| file.flush())
-        .map_err(Error::path("write", out))
+    write_to(plan, &mut file).and_then(|()| file.flush()).map_err(Error::path("write", out))
 }
 
 fn write_to(plan: &Plan, out: &mut impl Write) -> io::Result<()> {

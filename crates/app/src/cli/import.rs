@@ -142,8 +142,7 @@ pub fn run(args: Args) -> Exit {
             Exit::of(failure.error.exit_code())
         }
     };
-    let facts =
-        outcome::Facts { file: &file, target: &target, size, speed: speed.as_ref(), exit };
+    let facts = outcome::Facts { file: &file, target: &target, size, speed: speed.as_ref(), exit };
     finish(&settings, &facts, &outcome)
 }
 
@@ -243,7 +242,7 @@ async fn import(file: &str, settings: &Settings) -> Ended {
         Err(error) => return failed(None, error),
     };
     let size = input.size;
-    speed::repair_first(&settings.endpoint).await;
+    speed::repair_first(&settings.endpoint, &surroundings.stop).await;
     let fast = match settings.fast {
         true => match speed::begin(&settings.endpoint).await {
             Ok(fast) => Some(fast),

@@ -30,9 +30,8 @@ fn settings(bench: &Bench) -> String {
         Flavor::MySql => bench.sql("SHOW GLOBAL STATUS LIKE 'Innodb_redo_log_enabled'"),
     };
     let redo = redo.split('\t').nth(1).unwrap_or("ON").to_owned();
-    let ledger = bench.sql(
-        "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE schema_name = 'dbferry'",
-    );
+    let ledger =
+        bench.sql("SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE schema_name = 'dbferry'");
     let values = "SELECT CONCAT(@@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.sync_binlog)";
     format!("{} {redo} {ledger}", bench.sql(values))
 }

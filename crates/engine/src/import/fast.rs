@@ -292,10 +292,19 @@ async fn make(
 /// Puts back what runs that are dead have changed on the server at `endpoint`.
 pub async fn repair(endpoint: &Endpoint) -> Result<Repaired> {
     let mut conn = open(endpoint).await?;
-    let mut ledger = Ledger::lock(&mut conn).await?;
+    let outcome = repair_on(&mut conn).await;
+    conn.close().await;
+    outcome
+}
+
+async fn repair_on(conn: &mut Conn) -> Result<Repaired> {
+    // Mostly there is nothing, and whoever holds the lock need not be waited for.
+    if !settings::exists(conn).await? {
+        return Ok(Repaired::default());
+    }
+    let mut ledger = Ledger::lock(conn).await?;
     let outcome = ledger.repair().await;
     ledger.close().await;
-    conn.close().await;
     outcome
 }
 

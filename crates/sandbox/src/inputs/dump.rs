@@ -139,7 +139,11 @@ impl<'a, W: Write> Dump<'a, W> {
                 " /*!80016 DEFAULT ENCRYPTION='N' */",
             ),
         };
-        write!(self.out, "{first}--\n-- Host: localhost    Database: {DATABASE}\n-- {:-<54}\n\n", "")?;
+        write!(
+            self.out,
+            "{first}--\n-- Host: localhost    Database: {DATABASE}\n-- {:-<54}\n\n",
+            ""
+        )?;
         for name in ["CHARACTER_SET_CLIENT", "CHARACTER_SET_RESULTS", "COLLATION_CONNECTION"] {
             writeln!(self.out, "/*!40101 SET @OLD_{name}=@@{name} */;")?;
         }
@@ -186,18 +190,14 @@ impl<'a, W: Write> Dump<'a, W> {
         self.create(table, &lines, "")?;
         self.comment(&format!("Dumping data for table `{}`", table.name))?;
         let bytes_max = PHPMYADMIN_INSERT_BYTES;
-        let layout =
-            Layout { first: "\n", between: ",\n", cells: ", ", columns: true, bytes_max };
+        let layout = Layout { first: "\n", between: ",\n", cells: ", ", columns: true, bytes_max };
         self.rows(table, &layout)
     }
 
     fn create(&mut self, table: &Table, lines: &[String], next: &str) -> io::Result<()> {
         writeln!(self.out, "CREATE TABLE `{}` (\n{}", table.name, lines.join(",\n"))?;
         let collation = self.collation();
-        writeln!(
-            self.out,
-            ") ENGINE=InnoDB{next} DEFAULT CHARSET=utf8mb4 COLLATE={collation};"
-        )
+        writeln!(self.out, ") ENGINE=InnoDB{next} DEFAULT CHARSET=utf8mb4 COLLATE={collation};")
     }
 
     /// The columns' lines; `generated` follows the first column's.

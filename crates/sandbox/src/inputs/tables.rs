@@ -6,10 +6,38 @@ use std::io::Write;
 
 /// Words of several scripts, with what has to be escaped in a string.
 const WORDS: [&str; 32] = [
-    "order", "shipping", "Straße", "naïve", "über", "café", "quoted \\'word\\'", "\\\"said\\\"",
-    "line\\nbreak", "back\\\\slash", "Привет", "мир", "日本語", "東京", "한국어", "العربية", "ελληνικά",
-    "😀", "🚢", "price", "customer", "the", "of", "and", "delivered", "again", "100%", "a_b", "O\\'Neill",
-    "tab\\there", "résumé", "zażółć",
+    "order",
+    "shipping",
+    "Straße",
+    "naïve",
+    "über",
+    "café",
+    "quoted \\'word\\'",
+    "\\\"said\\\"",
+    "line\\nbreak",
+    "back\\\\slash",
+    "Привет",
+    "мир",
+    "日本語",
+    "東京",
+    "한국어",
+    "العربية",
+    "ελληνικά",
+    "😀",
+    "🚢",
+    "price",
+    "customer",
+    "the",
+    "of",
+    "and",
+    "delivered",
+    "again",
+    "100%",
+    "a_b",
+    "O\\'Neill",
+    "tab\\there",
+    "résumé",
+    "zażółć",
 ];
 
 /// Writes the cells of a row: its number, the generator, what stands between cells.
@@ -173,11 +201,10 @@ impl<'a> Cells<'a> {
 
     /// A moment of the years 2015 to 2024.
     fn datetime(&mut self, random: &mut Random) -> &mut Self {
-        let (year, month, day) = (2015 + random.below(10), 1 + random.below(12), 1 + random.below(28));
+        let (year, month, day) =
+            (2015 + random.below(10), 1 + random.below(12), 1 + random.below(28));
         let (hour, minute, second) = (random.below(24), random.below(60), random.below(60));
-        self.push(format_args!(
-            "'{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}'"
-        ))
+        self.push(format_args!("'{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}'"))
     }
 
     fn cell(&mut self) -> &mut Vec<u8> {

@@ -3,8 +3,9 @@
 //! Every import first looks for what earlier fast runs have left. Knows nothing of the file.
 
 use engine::endpoint::Endpoint;
-use engine::error::Error;
+use engine::error::{Error, ErrorKind};
 use engine::import::fast::{self, Change, Fast, LeftOut, Scope, Unrestored};
+use engine::run::stop::Stop;
 use serde_json::{Value, json};
 
 use crate::cli::{repair, say};
@@ -16,13 +17,26 @@ pub(super) struct Outcome {
     pub(super) not_restored: Vec<Unrestored>,
 }
 
-/// Puts back what dead runs have left. What fails here fails at `dbferry repair` too; the import
-/// itself can go on.
-pub(super) async fn repair_first(endpoint: &Endpoint) {
-    if let Ok(repaired) = fast::repair(endpoint).await {
-        repair::tell(&repaired).iter().for_each(|line| say(&format!("dbferry: repair: {line}")));
-        repair::complain_of(&repaired.failed);
+/// Puts back what dead runs have left. The import itself goes on whatever comes of it.
+pub(super) async fn repair_first(endpoint: &Endpoint, stop: &Stop) {
+    let repaired = tokio::select! {
+        repaired = fast::repair(endpoint) => repaired,
+        () = stop.asked() => return,
+    };
+    match repaired {
+        Ok(repaired) => {
+            repair::tell(&repaired).iter().for_each(|line| say(&format!("repair: {line}")));
+            repair::complain_of(&repaired.failed);
+        }
+        Err(error) if is_told_by_the_import(error.kind) => {}
+        Err(error) => say(&format!("repair: {error}")),
     }
+}
+
+/// The import meets the same.
+fn is_told_by_the_import(kind: ErrorKind) -> bool {
+    use ErrorKind::{AccessDenied, LostConnection, Tls, UnknownDatabase, Unreachable, Usage};
+    matches!(kind, AccessDenied | LostConnection | Tls | Unreachable | UnknownDatabase | Usage)
 }
 
 /// Makes the server fast and says how.

@@ -94,7 +94,8 @@ impl<'a> Ledger<'a> {
         if matches!(&rows, Ok(Some(count)) if count == "0") {
             self.conn.query(b"DROP TABLE `dbferry`.`settings`").await?;
         }
-        let tables = "SELECT COUNT(*) FROM information_schema.TABLES WHERE table_schema = 'dbferry'";
+        let tables =
+            "SELECT COUNT(*) FROM information_schema.TABLES WHERE table_schema = 'dbferry'";
         if self.conn.scalar(tables).await?.as_deref() == Some("0") {
             self.conn.query(b"DROP DATABASE IF EXISTS `dbferry`").await?;
         }
@@ -164,10 +165,9 @@ impl<'a> Ledger<'a> {
         repaired.runs_alive = alive.into_iter().cloned().collect();
         for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.holder.is_none()) {
             // Of several dead runs the last one undoes; all have the first value.
-            let is_wanted = rows
-                .iter()
-                .enumerate()
-                .any(|(index, other)| (other.holder.is_some() || index > at) && row.is_rival(other));
+            let is_wanted = rows.iter().enumerate().any(|(index, other)| {
+                (other.holder.is_some() || index > at) && row.is_rival(other)
+            });
             match self.undo(row, is_wanted).await {
                 Ok(true) => repaired.restored.push(row.change.clone()),
                 Ok(false) if is_wanted => {}
@@ -264,7 +264,7 @@ fn unrestored(row: &Row, error: Error) -> Unrestored {
 }
 
 /// Whether there is a ledger that this account can see.
-async fn exists(conn: &mut Conn) -> Result<bool> {
+pub async fn exists(conn: &mut Conn) -> Result<bool> {
     let query = "SELECT 1 FROM information_schema.TABLES \
                  WHERE table_schema = 'dbferry' AND table_name = 'settings'";
     Ok(conn.scalar(query).await?.is_some())
