@@ -54,7 +54,10 @@ pub(super) fn tell(repaired: &Repaired) -> Vec<String> {
         lines.push(format!("put back {} = {}", change.variable, change.before));
     }
     for change in &repaired.left_alone {
-        lines.push(format!("left alone {}: it is no longer what was set; somebody else or a restart was first", change.variable));
+        lines.push(format!(
+            "left alone {}: it is no longer what was set; somebody else or a restart was first",
+            change.variable
+        ));
     }
     for connection in &repaired.runs_alive {
         lines.push(format!(

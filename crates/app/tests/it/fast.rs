@@ -221,6 +221,46 @@ fn an_account_without_privileges_gets_the_plain_import() {
 }
 
 #[test]
+fn without_a_ledger_nothing_global_is_changed() {
+    each_server(|bench| {
+        let privileges = match bench.server.flavor() {
+            Flavor::MariaDb => "SUPER, BINLOG ADMIN",
+            Flavor::MySql => {
+                "SYSTEM_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN, INNODB_REDO_LOG_ENABLE"
+            }
+        };
+        bench.sql(&format!(
+            "CREATE USER some@'127.0.0.1' IDENTIFIED BY 'x'; GRANT ALL ON imp.* TO some@'127.0.0.1'; \
+             GRANT {privileges} ON *.* TO some@'127.0.0.1'"
+        ));
+        let file = bench.file("good.sql", GOOD);
+        let url = format!("mysql://some:x@127.0.0.1:{}/imp", bench.server.port());
+        let mut command = dbferry();
+        command.arg("import").arg(&file).args(["--to", &url, "--fast", "--no-progress"]);
+        let said = [
+            "fast: SET SESSION sql_log_bin = OFF",
+            "innodb_flush_log_at_trx_commit stays as it is: the settings cannot be written down",
+        ];
+        Ended::of(command.output().unwrap()).check(0, &said);
+        assert_eq!(settings(bench), SHIPPED);
+    });
+}
+
+#[test]
+fn a_table_of_the_ledgers_name_is_left_alone() {
+    each_server(|bench| {
+        bench.sql("CREATE DATABASE dbferry; CREATE TABLE dbferry.settings (id INT)");
+        bench.run(GOOD, &[]).check(0, &[]);
+        repair(bench, &bench.server.url(None)).check(0, &["nothing to repair"]);
+        bench.wipe();
+        bench.sql("CREATE DATABASE dbferry; CREATE TABLE dbferry.settings (id INT)");
+        bench.run(GOOD, &["--fast"]).check(0, &["cannot be written down: "]);
+        assert_eq!(settings(bench), "11 ON 1");
+        assert_eq!(bench.sql("SHOW TABLES FROM dbferry"), "settings");
+    });
+}
+
+#[test]
 fn what_cannot_be_put_back_is_named() {
     each_server(|bench| {
         kill(bench, begun(bench));

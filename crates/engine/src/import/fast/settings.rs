@@ -54,7 +54,7 @@ impl<'a> Ledger<'a> {
 
     /// Makes it where there is none.
     pub async fn make(&mut self) -> Result<()> {
-        const TABLE: &str = "CREATE TABLE IF NOT EXISTS `dbferry`.`settings` (\
+        const TABLE: &str = "CREATE TABLE `dbferry`.`settings` (\
              id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, run VARCHAR(36) NOT NULL, \
              variable VARCHAR(64) NOT NULL, before_value VARCHAR(255) NOT NULL, \
              after_value VARCHAR(255) NOT NULL, server VARCHAR(255) NOT NULL, \
@@ -62,9 +62,13 @@ impl<'a> Ledger<'a> {
              ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4";
         if !self.exists {
             self.conn.query(b"CREATE DATABASE IF NOT EXISTS `dbferry`").await?;
-            // From here on there is something to drop.
-            self.exists = true;
-            self.conn.query(TABLE.as_bytes()).await?;
+            // Without IF NOT EXISTS: what has its name here is somebody else's.
+            let made = self.conn.query(TABLE.as_bytes()).await;
+            self.exists = made.is_ok();
+            if made.is_err() {
+                drop_empty_schema(self.conn).await?;
+            }
+            made?;
         }
         Ok(())
     }
@@ -94,12 +98,7 @@ impl<'a> Ledger<'a> {
         if matches!(&rows, Ok(Some(count)) if count == "0") {
             self.conn.query(b"DROP TABLE `dbferry`.`settings`").await?;
         }
-        let tables =
-            "SELECT COUNT(*) FROM information_schema.TABLES WHERE table_schema = 'dbferry'";
-        if self.conn.scalar(tables).await?.as_deref() == Some("0") {
-            self.conn.query(b"DROP DATABASE IF EXISTS `dbferry`").await?;
-        }
-        Ok(())
+        drop_empty_schema(self.conn).await
     }
 
     /// Writes the rows of a new run, then makes its changes; tells for each whether it was made.
@@ -263,11 +262,21 @@ fn unrestored(row: &Row, error: Error) -> Unrestored {
     }
 }
 
-/// Whether there is a ledger that this account can see.
+async fn drop_empty_schema(conn: &mut Conn) -> Result<()> {
+    let tables = "SELECT COUNT(*) FROM information_schema.TABLES WHERE table_schema = 'dbferry'";
+    if conn.scalar(tables).await?.as_deref() == Some("0") {
+        conn.query(b"DROP DATABASE IF EXISTS `dbferry`").await?;
+    }
+    Ok(())
+}
+
+/// Whether there is a ledger that this account can see. A table of somebody's own that happens to
+/// have its name is none.
 pub async fn exists(conn: &mut Conn) -> Result<bool> {
-    let query = "SELECT 1 FROM information_schema.TABLES \
-                 WHERE table_schema = 'dbferry' AND table_name = 'settings'";
-    Ok(conn.scalar(query).await?.is_some())
+    let query = "SELECT COUNT(*) FROM information_schema.COLUMNS \
+                 WHERE table_schema = 'dbferry' AND table_name = 'settings' \
+                 AND column_name IN ('run', 'variable', 'before_value', 'after_value', 'server')";
+    Ok(conn.scalar(query).await?.as_deref() == Some("5"))
 }
 
 /// A global variable's value now, or the redo log's state.
