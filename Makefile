@@ -1,10 +1,10 @@
 # Everything a contributor runs. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup mysql build fmt lint test demo corpus bench fuzz clean
+.PHONY: help setup mysql build fmt lint test demo corpus bench bench-quick fuzz clean
 
 help: ## List these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## Install what the build and the tests need (Debian 12; root or sudo)
 	@scripts/setup
@@ -32,7 +32,10 @@ corpus: setup mysql ## Compare with the stock clients on real dumps
 	@scripts/corpus
 
 bench: setup mysql ## Measure against the stock clients
-	@scripts/bench
+	@scripts/bench --write
+
+bench-quick: setup mysql ## The same on small inputs, in less than five minutes
+	@scripts/bench --quick
 
 fuzz: setup ## Fuzz the statement reader
 	@scripts/fuzz

@@ -13,6 +13,7 @@ pub mod connection;
 pub mod import;
 pub mod inspect;
 pub mod progress_bar;
+pub mod repair;
 
 /// Loads SQL dump files into MySQL and MariaDB servers.
 #[derive(Debug, Parser)]
@@ -30,6 +31,8 @@ pub enum Command {
     Import(import::Args),
     /// Tell what is in a SQL dump: tables, rows, generator, hazards
     Inspect(inspect::Args),
+    /// Put back the settings that `import --fast` changed and could not put back itself
+    Repair(repair::Args),
 }
 
 /// How a command ended.
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::parse_from(arguments).command {
         Command::Import(args) => import::run(args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Repair(args) => repair::run(&args),
     };
     ExitCode::from(exit.code())
 }

@@ -47,6 +47,8 @@ pub struct Endpoint {
     pub connect_timeout: Duration,
     /// The session's character set at the start, as `SET NAMES` takes it.
     pub default_charset: String,
+    /// Statements that every session begins with, after the login.
+    pub session: Vec<String>,
 }
 
 /// How the connection is encrypted.
@@ -94,6 +96,7 @@ impl Endpoint {
             tls: Tls { mode: TlsMode::Prefer, ca: None, cert: None, key: None },
             connect_timeout: CONNECT_TIMEOUT_DEFAULT,
             default_charset: CHARSET_DEFAULT.into(),
+            session: Vec::new(),
         }
     }
 

@@ -33,6 +33,7 @@ pub mod batch;
 pub mod dispatch;
 pub mod excerpt;
 pub mod existing;
+pub mod fast;
 pub mod feed;
 pub mod guard;
 pub mod indexes;

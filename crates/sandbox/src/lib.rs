@@ -12,6 +12,8 @@ mod client;
 mod datadir;
 mod error;
 mod flavor;
+pub mod inputs;
+pub mod measure;
 mod port;
 mod server;
 mod spawner;

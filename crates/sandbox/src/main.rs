@@ -5,7 +5,8 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 use nix::sys::signal::{SigSet, Signal};
-use sandbox::{Flavor, Options, Server, tpch};
+use sandbox::inputs::{self, Input};
+use sandbox::{Flavor, Options, Server, measure, tpch};
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -27,6 +28,17 @@ enum Task {
     Mysql(Servers),
     /// Write a TPC-H dump made by a real dump program
     Tpch(Tpch),
+    /// Write a generated dump in the hand of a dump program
+    Input(InputArguments),
+    /// Run a program against a fresh, durable server, and print elapsed seconds, its CPU seconds,
+    /// the server's CPU seconds, its peak memory and the server's in KiB
+    Measure(Measure),
+    /// Print a server's name and version
+    Version {
+        /// The server
+        #[arg(long, value_enum, default_value_t = ServerName::Mariadb)]
+        server: ServerName,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,6 +76,62 @@ struct Tpch {
     extras: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct InputArguments {
+    /// The kind
+    #[arg(value_enum)]
+    name: InputName,
+    /// Whose dump program it looks like
+    #[arg(long, value_enum, default_value_t = ServerName::Mariadb)]
+    server: ServerName,
+    /// 1 is 100 to 150 MB, or 2,000 small tables
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Where the dump goes
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct Measure {
+    /// The server
+    #[arg(long, value_enum, default_value_t = ServerName::Mariadb)]
+    server: ServerName,
+    /// One more argument for the server
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    server_arg: Vec<String>,
+    /// A dump that the stock client loads first, unmeasured
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
+    /// The program's standard input
+    #[arg(long, value_name = "FILE")]
+    stdin: Option<PathBuf>,
+    /// The program, with {socket}, {port} and {password}; the stock client if there is none
+    #[arg(last = true, value_name = "WORD")]
+    words: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum InputName {
+    WideText,
+    Blobs,
+    SmallTables,
+    SecondaryIndexes,
+    Phpmyadmin,
+}
+
+impl From<InputName> for Input {
+    fn from(name: InputName) -> Self {
+        match name {
+            InputName::WideText => Self::WideText,
+            InputName::Blobs => Self::Blobs,
+            InputName::SmallTables => Self::SmallTables,
+            InputName::SecondaryIndexes => Self::SecondaryIndexes,
+            InputName::Phpmyadmin => Self::PhpMyAdmin,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ServerName {
     Mariadb,
@@ -84,6 +152,9 @@ fn main() -> ExitCode {
         Task::Mariadb(servers) => run(Flavor::MariaDb, servers),
         Task::Mysql(servers) => run(Flavor::MySql, servers),
         Task::Tpch(arguments) => write_tpch(&arguments),
+        Task::Input(arguments) => write_input(&arguments),
+        Task::Measure(arguments) => run_measure(arguments),
+        Task::Version { server } => print_version(server.into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -139,5 +210,40 @@ fn write_tpch(arguments: &Tpch) -> Result<(), Box<dyn Error>> {
         extras: arguments.extras,
     };
     tpch::dump(&plan, &arguments.out, &mut io::stderr())?;
+    Ok(())
+}
+
+fn write_input(arguments: &InputArguments) -> Result<(), Box<dyn Error>> {
+    let plan = inputs::Plan {
+        input: arguments.name.into(),
+        flavor: arguments.server.into(),
+        scale: arguments.scale,
+    };
+    inputs::write(&plan, &arguments.out)?;
+    Ok(())
+}
+
+fn run_measure(arguments: Measure) -> Result<(), Box<dyn Error>> {
+    let measured = measure::run(&measure::Plan {
+        flavor: arguments.server.into(),
+        server_args: arguments.server_arg,
+        before: arguments.before,
+        stdin: arguments.stdin,
+        words: arguments.words,
+    })?;
+    writeln!(
+        io::stdout(),
+        "{:.3} {:.2} {:.2} {} {}",
+        measured.elapsed_seconds,
+        measured.program_cpu_seconds,
+        measured.server_cpu_seconds,
+        measured.program_peak_kib,
+        measured.server_peak_kib
+    )?;
+    Ok(())
+}
+
+fn print_version(flavor: Flavor) -> Result<(), Box<dyn Error>> {
+    writeln!(io::stdout(), "{} {}", flavor.name(), flavor.version()?)?;
     Ok(())
 }

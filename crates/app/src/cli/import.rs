@@ -24,6 +24,7 @@ use super::{Exit, complain, print, say};
 
 mod dry_run;
 mod outcome;
+mod speed;
 
 /// Arguments of `dbferry import`.
 #[derive(Debug, ClapArgs)]
@@ -51,6 +52,11 @@ pub struct Args {
     /// afterwards
     #[arg(long)]
     no_deferred_indexes: bool,
+    /// Unsafe speed: turn off the binary log of the import's sessions, MySQL's redo log and flushing
+    /// at commits, as far as the account may, until the import ends. Says what it changes.
+    /// `dbferry repair` puts it back after a crash
+    #[arg(long, conflicts_with = "dry_run")]
+    fast: bool,
     /// DEFINER clauses: keep, strip (the importing account becomes the definer), or USER@HOST
     #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
     definer: Definer,
@@ -107,9 +113,19 @@ enum UnsureArg {
 struct Settings {
     endpoint: Endpoint,
     options: Options,
+    fast: bool,
     report: Option<PathBuf>,
     json: bool,
     progress: bool,
+}
+
+/// How an import went, with what is around it.
+struct Ended {
+    /// The file's size as it is stored.
+    size: Option<u64>,
+    /// What `--fast` did, if it was asked for.
+    speed: Option<speed::Outcome>,
+    outcome: Result<Report, Failure>,
 }
 
 /// Runs the command.
@@ -133,14 +149,21 @@ pub fn run(args: Args) -> Exit {
         Err(error) => return usage(&format!("start the runtime: {error}")),
     };
     let target = settings.endpoint.redacted();
-    let (size, outcome) = runtime.block_on(import(&file, &settings));
+    let Ended { size, speed, outcome } = runtime.block_on(import(&file, &settings));
     // A thread may still wait for a silent pipe; the process does not.
     runtime.shutdown_background();
-    let exit = match &outcome {
-        Ok(_) => Exit::Done,
-        Err(failure) => Exit::of(failure.error.exit_code()),
+    let exit = match (&outcome, &speed) {
+        (Ok(_), Some(speed)) => super::repair::complain_of(&speed.not_restored),
+        (Ok(_), None) => Exit::Done,
+        (Err(failure), speed) => {
+            if let Some(speed) = speed {
+                super::repair::complain_of(&speed.not_restored);
+            }
+            Exit::of(failure.error.exit_code())
+        }
     };
-    finish(&settings, &outcome::Facts { file: &file, target: &target, size, exit }, &outcome)
+    let facts = outcome::Facts { file: &file, target: &target, size, speed: speed.as_ref(), exit };
+    finish(&settings, &facts, &outcome)
 }
 
 /// Tells the outcome to whoever asked for it.
@@ -199,6 +222,7 @@ fn resolve(args: Args) -> Result<Settings, String> {
                 Some(UnsureArg::After) => Resume::Must(Unsure::After),
             },
         },
+        fast: args.fast,
         report: args.report,
         json: args.json,
         progress: !args.no_progress,
@@ -235,15 +259,40 @@ async fn open_aside(file: &str, stop: &Stop) -> Result<Input, Error> {
     }
 }
 
-/// The file's size as it is stored, and how the import ended.
-async fn import(file: &str, settings: &Settings) -> (Option<u64>, Result<Report, Failure>) {
+/// Everything from the first connection to the last.
+async fn import(file: &str, settings: &Settings) -> Ended {
     let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
     let signals = tokio::spawn(stop_on_signal(surroundings.stop.clone()));
+    let failed = |size, error| Ended { size, speed: None, outcome: Err(Failure::before(error)) };
     let input = match open_aside(file, &surroundings.stop).await {
         Ok(input) => input,
-        Err(error) => return (None, Err(Failure::before(error))),
+        Err(error) => return failed(None, error),
     };
     let size = input.size;
+    speed::repair_first(&settings.endpoint, &surroundings.stop).await;
+    let fast = match settings.fast {
+        true => match speed::begin(&settings.endpoint).await {
+            Ok(fast) => Some(fast),
+            Err(error) => return failed(size, error),
+        },
+        false => None,
+    };
+    let endpoint = fast.as_ref().map_or(&settings.endpoint, |fast| fast.endpoint());
+    let outcome = draw_and_run(input, endpoint, settings, &surroundings).await;
+    let speed = match fast {
+        Some(fast) => Some(speed::end(fast).await),
+        None => None,
+    };
+    signals.abort();
+    Ended { size, speed, outcome }
+}
+
+async fn draw_and_run(
+    input: Input,
+    endpoint: &Endpoint,
+    settings: &Settings,
+    surroundings: &Surroundings,
+) -> Result<Report, Failure> {
     let drawing = settings.progress.then(|| {
         progress_bar::draw(progress_bar::Source {
             progress: Arc::clone(&surroundings.progress),
@@ -251,12 +300,11 @@ async fn import(file: &str, settings: &Settings) -> (Option<u64>, Result<Report,
             size: input.size,
         })
     });
-    let outcome = import::run(input, &settings.endpoint, &settings.options, &surroundings).await;
-    signals.abort();
+    let outcome = import::run(input, endpoint, &settings.options, surroundings).await;
     if let Some(drawing) = drawing {
         drawing.end();
     }
-    (size, outcome)
+    outcome
 }
 
 /// Ctrl-C and SIGTERM ask the run to stop; the second time nobody is asked.

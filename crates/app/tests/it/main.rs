@@ -1,7 +1,9 @@
 //! The integration tests of the crate, one binary.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod benchmark_inputs;
 mod dry_run;
+mod fast;
 mod import_errors;
 mod indexes;
 mod inspect;

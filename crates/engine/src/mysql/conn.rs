@@ -110,7 +110,8 @@ impl Conn {
     /// Connects and logs in. `purpose` shows in the server's list of connection attributes, but
     /// not on MySQL over TLS: the driver announces attributes too late for it.
     ///
-    /// What is sent besides the login: `SET NAMES`, and one `SELECT` of variables.
+    /// What is sent besides the login: `SET NAMES`, the endpoint's own statements, and one `SELECT`
+    /// of variables.
     pub async fn open(endpoint: &Endpoint, purpose: &str) -> Result<Self> {
         endpoint.check()?;
         tls::install_provider();
@@ -427,6 +428,9 @@ async fn start_session(endpoint: &Endpoint, conn: &mut mysql_async::Conn) -> Res
     let failed = |error| connect_error(endpoint, error);
     // Also makes the collation the server's default one, as with a client that names it at login.
     conn.query_drop(format!("SET NAMES {}", endpoint.default_charset)).await.map_err(failed)?;
+    for statement in &endpoint.session {
+        conn.query_drop(statement).await.map_err(failed)?;
+    }
     let row = conn.query_first::<Row, _>(FACTS).await.map_err(failed)?;
     let row = row.map(Row::unwrap).unwrap_or_default();
     let mut cells = row.into_iter().map(|value| text_of(value).unwrap_or_default());

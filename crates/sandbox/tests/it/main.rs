@@ -1,6 +1,7 @@
 //! The sandbox against the real servers of both families.
 
-use sandbox::{Flavor, Options, Server, StockOutcome, state};
+use sandbox::inputs::{self, Input};
+use sandbox::{Flavor, Options, Server, StockOutcome, measure, state};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -320,4 +321,41 @@ fn a_scale_of_tpch_becomes_a_dump_that_imports() {
                        WHERE routine_schema = 'tpch')";
         assert_eq!(server.sql(counts).unwrap(), "6005\t1500\t8\t2\n");
     });
+}
+
+#[test]
+fn a_generated_dump_is_the_same_every_time() {
+    let folder = tempfile::tempdir().unwrap();
+    for input in Input::ALL {
+        let write = |flavor| {
+            let path = folder.path().join(input.name());
+            inputs::write(&inputs::Plan { input, flavor, scale: 0.001 }, &path).unwrap();
+            fs::read(path).unwrap()
+        };
+        assert_eq!(write(Flavor::MariaDb), write(Flavor::MariaDb));
+        assert_ne!(write(Flavor::MariaDb), write(Flavor::MySql));
+    }
+}
+
+#[test]
+fn a_program_is_measured_and_a_failing_one_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let stdin = folder.path().join("dump.sql");
+    fs::write(&stdin, "CREATE DATABASE d;\nSELECT 1;\n").unwrap();
+    let plan = |words: &[&str]| measure::Plan {
+        flavor: Flavor::MariaDb,
+        server_args: Vec::new(),
+        before: Some(stdin.clone()),
+        stdin: None,
+        words: words.iter().map(|word| (*word).to_owned()).collect(),
+    };
+    let greets = ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/{port} && sleep 0.1"];
+    let measured = measure::run(&plan(&greets)).unwrap();
+    assert!((0.1..60.0).contains(&measured.elapsed_seconds));
+    assert!(measured.program_peak_kib > 0 && measured.server_peak_kib > 0);
+    let error = measure::run(&plan(&["bash", "-c", "echo because >&2; exit 3"])).unwrap_err();
+    assert!(error.to_string().contains("because"), "{error}");
+    let twice = measure::Plan { stdin: Some(stdin.clone()), ..plan(&[]) };
+    let error = measure::run(&twice).unwrap_err();
+    assert!(error.to_string().contains("database exists"), "{error}");
 }

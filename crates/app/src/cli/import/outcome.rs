@@ -6,6 +6,7 @@ use engine::error::ErrorKind;
 use engine::import::report::{Failure, Report, TableReport};
 use serde_json::{Value, json};
 
+use super::speed;
 use crate::cli::Exit;
 use crate::size;
 
@@ -22,6 +23,8 @@ pub(super) struct Facts<'a> {
     pub(super) target: &'a str,
     /// The file's size as it is stored.
     pub(super) size: Option<u64>,
+    /// What `--fast` did, if it was asked for.
+    pub(super) speed: Option<&'a speed::Outcome>,
     /// How it ended.
     pub(super) exit: Exit,
 }
@@ -169,10 +172,11 @@ pub(super) fn document(facts: &Facts<'_>, outcome: &Result<Report, Failure>) -> 
         Ok(report) => (report, None),
         Err(failure) => (failure.report.as_ref(), Some(failure)),
     };
-    let word = match (facts.exit, failure) {
-        (Exit::Done, _) => "succeeded",
-        (Exit::Interrupted, _) => "interrupted",
-        _ => "failed",
+    let word = match (failure, facts.exit) {
+        // Also where --fast could not put back what it changed: the file is in.
+        (None, _) => "succeeded",
+        (Some(_), Exit::Interrupted) => "interrupted",
+        (Some(_), _) => "failed",
     };
     let document = json!({
         "schema": "dbferry.import/1",
@@ -182,6 +186,7 @@ pub(super) fn document(facts: &Facts<'_>, outcome: &Result<Report, Failure>) -> 
         "file_bytes": facts.size,
         "target": facts.target,
         "error": failure.map(error),
+        "fast": facts.speed.map(speed::document),
         "report": report,
     });
     format!("{document:#}\n")
