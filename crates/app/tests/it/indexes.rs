@@ -109,6 +109,7 @@ fn cases() -> Vec<Case> {
     let mut cases = kinds_of_keys();
     cases.extend(foreign_keys());
     cases.extend(later_statements());
+    cases.extend(programs());
     cases
 }
 
@@ -229,8 +230,6 @@ fn later_statements() -> Vec<Case> {
     let locked = "SET @f = @@foreign_key_checks, foreign_key_checks = 0;\nCREATE TABLE t (id INT NOT NULL PRIMARY KEY, a INT, b INT, c VARCHAR(40), KEY ka (a), KEY kc (c));\nLOCK TABLES t WRITE;\n/*!40000 ALTER TABLE t DISABLE KEYS */;\nROWS/*!40000 ALTER TABLE t ENABLE KEYS */;\nUNLOCK TABLES;\n"
         .replace("ROWS", &rows("t", 1));
     let dumped = format!("{locked}{}SET foreign_key_checks = @f;\n", locked.replace(" t ", " u "));
-    let trigger =
-        "CREATE TRIGGER tr AFTER INSERT ON u FOR EACH ROW UPDATE t SET b = 1 WHERE a = NEW.a;\n";
     vec![
         case("used_again", used_again, &TWO),
         case("as_dumped", dumped, &[("t", &["ka", "kc"]), ("u", &["ka", "kc"])]),
@@ -258,7 +257,6 @@ fn later_statements() -> Vec<Case> {
             "a_chain",
             "COMMIT AND CHAIN;\nINSERT INTO t VALUES (999,1,1,'x');\nALTER TABLE u ADD KEY (a);",
         ),
-        after("a_trigger", &format!("{trigger}INSERT INTO u VALUES (999,1,1,'x');")),
         after("it_is_renamed", "RENAME TABLE t TO s;\nALTER TABLE u RENAME TO `t`;"),
         after("a_syntax_error", "NONSENSE;"),
         after("a_duplicate", &format!("{}INSERT INTO t VALUES (1,1,1,'again');", rows("t", 300))),
@@ -268,15 +266,6 @@ fn later_statements() -> Vec<Case> {
         )
         .twice("t", &["ka", "kc", "ka", "kc"]),
         case("it_is_dropped", format!("{}DROP TABLE t, u;\n", two()), &TWO),
-        case(
-            "a_trigger_before",
-            format!(
-                "CREATE TABLE t ({COLUMNS}, KEY ka (a));\nCREATE TABLE u ({COLUMNS}, KEY ua (a));\n{trigger}{}{}",
-                rows("t", 1),
-                rows("u", 1)
-            ),
-            &[],
-        ),
         case(
             "it_was_there",
             format!(
@@ -290,6 +279,41 @@ fn later_statements() -> Vec<Case> {
             "it_was_not_there",
             table("t", "KEY ka (a)").replace("TABLE", "TABLE IF NOT EXISTS"),
             &[("t", &["ka"])],
+        ),
+    ]
+}
+
+fn programs() -> Vec<Case> {
+    let after = |name, statement: &str| case(name, format!("{}{statement}\n", two()), &TWO);
+    let trigger =
+        "CREATE TRIGGER tr AFTER INSERT ON u FOR EACH ROW UPDATE t SET b = 1 WHERE a = NEW.a;\n";
+    vec![
+        after("a_trigger", &format!("{trigger}INSERT INTO u VALUES (999,1,1,'x');")),
+        after(
+            "a_trigger_by_way_of_others",
+            "CREATE VIEW v AS SELECT * FROM t FORCE INDEX (kc);\nCREATE FUNCTION f() RETURNS INT \
+             READS SQL DATA RETURN (SELECT MAX(b) FROM v WHERE c > 'word5');\nCREATE TRIGGER tr BEFORE \
+             INSERT ON u FOR EACH ROW SET NEW.b = f();\nINSERT INTO u VALUES (999,1,1,'x');",
+        ),
+        case(
+            "programs_before",
+            format!(
+                "CREATE TABLE t ({COLUMNS}, KEY ka (a));\nCREATE TABLE u ({COLUMNS}, KEY ua (a));\nCREATE \
+                 VIEW v AS SELECT * FROM t FORCE INDEX (ka);\n{}{}CREATE VIEW w AS SELECT * FROM u;\nINSERT \
+                 INTO u SELECT id + 5000, a, b, c FROM v WHERE a > 3;\n",
+                rows("t", 1),
+                rows("u", 1)
+            ),
+            &[("u", &["ua"])],
+        ),
+        case(
+            "a_trigger_before",
+            format!(
+                "CREATE TABLE t ({COLUMNS}, KEY ka (a));\nCREATE TABLE u ({COLUMNS}, KEY ua (a));\n{trigger}{}{}",
+                rows("t", 1),
+                rows("u", 1)
+            ),
+            &[],
         ),
     ]
 }

@@ -69,13 +69,12 @@ pub fn sees(
             naming(&referred(class, text, rules, target), pending)
         }
         Kind::Table => naming(&words(text, rules, target), pending),
+        // What they do when they run is what their text names; see `mentioned` for tables to come.
+        Kind::View | Kind::Routine | Kind::Trigger => naming(&words(text, rules, target), pending),
         Kind::Begin
         | Kind::Change
         | Kind::Query
         | Kind::Database
-        | Kind::View
-        | Kind::Routine
-        | Kind::Trigger
         | Kind::Event
         | Kind::Execute
         | Kind::LoadFile
