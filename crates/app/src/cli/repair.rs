@@ -1,9 +1,14 @@
 //! `dbferry repair`: puts back what runs that are gone have left changed on a server, and says so.
 //!
-//! Touches settings only, never data. Runs that still go on are left alone.
+//! Touches settings, and with `--forget` the indexes that tables wait for; never a row. Runs that
+//! still go on are left alone.
 
 use clap::Args as ClapArgs;
+use engine::endpoint::Endpoint;
+use engine::error::Error;
 use engine::import::fast::{self, Repaired, Unrestored};
+use engine::import::ledger::{self, Unfinished};
+use engine::import::resume::{self, GivenUp};
 
 use super::connection::{self, Target};
 use super::{Exit, complain, say};
@@ -13,6 +18,10 @@ use super::{Exit, complain, say};
 pub struct Args {
     #[command(flatten)]
     target: Target,
+    /// Also end imports that died and will not be resumed: build the indexes that their tables wait
+    /// for, and forget them. What they brought in stays
+    #[arg(long)]
+    forget: bool,
 }
 
 /// Runs the command.
@@ -31,20 +40,58 @@ pub fn run(args: &Args) -> Exit {
             return Exit::Usage;
         }
     };
-    match runtime.block_on(fast::repair(&endpoint)) {
-        Ok(repaired) => {
-            let lines = tell(&repaired);
-            if lines.is_empty() && repaired.failed.is_empty() {
-                say(&format!("{}: nothing to repair", endpoint.redacted()));
+    runtime.block_on(repair(&endpoint, args.forget)).unwrap_or_else(|error| {
+        complain(&error.to_string());
+        Exit::of(error.exit_code())
+    })
+}
+
+async fn repair(endpoint: &Endpoint, forgets: bool) -> Result<Exit, Error> {
+    let repaired = fast::repair(endpoint).await?;
+    let mut lines = tell(&repaired);
+    let mut exit = complain_of(&repaired.failed);
+    if forgets {
+        for given_up in resume::give_up(endpoint).await? {
+            lines.extend(tell_forgotten(&given_up));
+            if let Some((_, error)) = given_up.failed.first() {
+                exit = Exit::of(error.exit_code());
             }
-            lines.iter().for_each(|line| say(line));
-            complain_of(&repaired.failed)
         }
-        Err(error) => {
-            complain(&error.to_string());
-            Exit::of(error.exit_code())
-        }
+    } else {
+        lines.extend(ledger::unfinished(endpoint).await?.iter().map(tell_unfinished));
     }
+    if lines.is_empty() && repaired.failed.is_empty() {
+        say(&format!("{}: nothing to repair", endpoint.redacted()));
+    }
+    lines.iter().for_each(|line| say(line));
+    Ok(exit)
+}
+
+fn tell_unfinished(import: &Unfinished) -> String {
+    let Unfinished { identity, started, position, .. } = import;
+    let (file, offset) = (&identity.file, position.offset);
+    match import.is_alive {
+        true => format!("the import of {file} that began {started} still goes on"),
+        false => format!(
+            "the import of {file} that began {started} ended at byte {offset}: dbferry import … \
+             --resume goes on with it, dbferry repair --forget ends it"
+        ),
+    }
+}
+
+fn tell_forgotten(given_up: &GivenUp) -> Vec<String> {
+    let Unfinished { identity, started, .. } = &given_up.import;
+    let mut lines: Vec<String> =
+        given_up.built.iter().map(|table| format!("built the indexes of {table}")).collect();
+    for (deferral, error) in &given_up.failed {
+        let shown = deferral.shown();
+        complain(&format!("build the indexes of {shown}: {error}"));
+        lines.push(format!("  by hand: {}", deferral.add.join("; ")));
+    }
+    if given_up.failed.is_empty() {
+        lines.push(format!("forgot the import of {} that began {started}", identity.file));
+    }
+    lines
 }
 
 /// What was found, a line each; nothing if there was nothing.

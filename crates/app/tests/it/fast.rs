@@ -23,15 +23,17 @@ fn each_server(check: impl Fn(&Bench)) {
     }
 }
 
-/// What the global settings are, and whether there is a ledger.
+/// What the global settings are, and whether there is a ledger of settings.
 fn settings(bench: &Bench) -> String {
     let redo = match bench.server.flavor() {
         Flavor::MariaDb => String::new(),
         Flavor::MySql => bench.sql("SHOW GLOBAL STATUS LIKE 'Innodb_redo_log_enabled'"),
     };
     let redo = redo.split('\t').nth(1).unwrap_or("ON").to_owned();
-    let ledger =
-        bench.sql("SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE schema_name = 'dbferry'");
+    let ledger = bench.sql(
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE table_schema = 'dbferry' AND \
+         table_name = 'settings'",
+    );
     let values = "SELECT CONCAT(@@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.sync_binlog)";
     format!("{} {redo} {ledger}", bench.sql(values))
 }
@@ -152,6 +154,21 @@ fn a_killed_run_is_repaired() {
         ended.check(0, &["put back innodb_flush_log_at_trx_commit = 1"]);
         assert_eq!(settings(bench), SHIPPED);
         repair(bench, &bench.server.url(None)).check(0, &["nothing to repair"]);
+    });
+}
+
+#[test]
+fn a_run_that_dies_while_it_puts_settings_back_is_repaired() {
+    each_server(|bench| {
+        let file = bench.file("good.sql", GOOD);
+        for place in ["before restoring:1", "after restoring:1"] {
+            bench.wipe();
+            let mut command = bench.command(&file);
+            let died = command.arg("--fast").env("DBFERRY_FAILPOINT", place).output().unwrap();
+            assert_eq!(died.status.code(), None, "{place}");
+            repair(bench, &bench.server.url(None)).check(0, &[]);
+            assert_eq!(settings(bench), SHIPPED, "{place}");
+        }
     });
 }
 

@@ -58,10 +58,14 @@ fn check(server: &Server, file: &Path, seed: u64, waited: &mut usize) -> Option<
 }
 
 /// A small generator of our own, so that a seed means the same file for ever (xorshift64*).
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -85,7 +89,7 @@ struct Table {
 }
 
 fn random_file(seed: u64) -> String {
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut random = Random::new(seed);
     let mut text = String::from("SET NAMES utf8mb4;\n");
     if random.one_in(2) {
         text.push_str("SET foreign_key_checks = 0, unique_checks = 0;\n");

@@ -6,9 +6,11 @@ use std::process::{Command, Output, Stdio};
 
 use sandbox::{Flavor, Server, state};
 
+use crate::prefix::Random;
 use crate::sameness::{self, dbferry};
 
-/// Kills in an ordinary test run, for each server; `DBFERRY_KILLS` sets another number.
+/// Kills in an ordinary test run, for each server; `DBFERRY_KILLS` sets another number, and
+/// `DBFERRY_CRASH_FILE` names a larger file.
 const KILLS: u64 = 10;
 
 /// Where the process dies, and after how many passes.
@@ -37,7 +39,7 @@ fn an_import_that_dies_at_a_failpoint_is_resumed_on_mysql() {
 }
 
 fn check_failpoints(flavor: Flavor) {
-    let bench = Bench::start(flavor, &dump(3));
+    let bench = Bench::start(flavor, dump(3));
     let mut failures = String::new();
     for (name, counts) in FAILPOINTS {
         for count in counts {
@@ -54,71 +56,58 @@ fn check_failpoints(flavor: Flavor) {
 }
 
 #[test]
-fn an_import_that_is_killed_is_resumed_on_mariadb() {
+fn an_import_that_is_killed_again_and_again_is_resumed_on_mariadb() {
     check_kills(Flavor::MariaDb);
 }
 
 #[test]
-fn an_import_that_is_killed_is_resumed_on_mysql() {
+fn an_import_that_is_killed_again_and_again_is_resumed_on_mysql() {
     check_kills(Flavor::MySql);
 }
 
+/// One file, its import killed at places spread over it and resumed each time; every fifth time it
+/// is the server that is killed.
 fn check_kills(flavor: Flavor) {
     let kills = std::env::var("DBFERRY_KILLS").map_or(KILLS, |count| count.parse().unwrap());
-    let dump = dump(6);
+    let given = std::env::var_os("DBFERRY_CRASH_FILE").map(|path| std::fs::read(path).unwrap());
+    let dump = given.unwrap_or_else(|| dump(8).into_bytes());
     let bench = Bench::start(flavor, &dump);
-    let mut failures = String::new();
+    bench.prepare();
+    let mut random = Random::new(flavor as u64 + 1);
+    let mut resume: &[&str] = &[];
     for kill in 0..kills {
-        // Spread over the file, and never at the same place of its rounds.
-        let at = dump.len() as u64 * (2 * kill + 1) / (2 * kills) + kill * 97;
-        bench.prepare();
+        let room = dump.len() as u64 / kills;
+        let at = room * kill + random.below(room);
         let mut child =
-            bench.import(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            bench.import(resume).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         while bench.position() < at && child.try_wait().unwrap().is_none() {}
-        child.kill().unwrap();
-        child.wait().unwrap();
-        if let Some(difference) = bench.resumed() {
-            writeln!(failures, "killed after byte {at}: {difference}").unwrap();
+        // A moment in the life of a batch, not always its end.
+        for _ in 0..random.below(40) {
+            bench.position();
+        }
+        if kill % 5 == 4 {
+            bench.server.kill().unwrap();
+            child.wait().unwrap();
+            bench.server.restart().unwrap();
+        } else {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        if bench.position() > 0 {
+            resume = &["--resume"];
+        } else {
+            bench.prepare();
         }
     }
-    assert!(failures.is_empty(), "{failures}");
-}
-
-#[test]
-fn an_import_whose_server_is_killed_is_resumed_on_mariadb() {
-    check_server_kills(Flavor::MariaDb);
-}
-
-#[test]
-fn an_import_whose_server_is_killed_is_resumed_on_mysql() {
-    check_server_kills(Flavor::MySql);
-}
-
-fn check_server_kills(flavor: Flavor) {
-    let kills = std::env::var("DBFERRY_SERVER_KILLS").map_or(2, |count| count.parse().unwrap());
-    let dump = dump(6);
-    let bench = Bench::start(flavor, &dump);
-    let mut failures = String::new();
-    for kill in 0..kills {
-        let at = dump.len() as u64 * (2 * kill + 1) / (2 * kills) + kill * 97;
-        bench.prepare();
-        let mut child =
-            bench.import(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while bench.position() < at && child.try_wait().unwrap().is_none() {}
-        bench.server.kill().unwrap();
-        child.wait().unwrap();
-        bench.server.restart().unwrap();
-        if let Some(difference) = bench.resumed() {
-            writeln!(failures, "the server was killed after byte {at}: {difference}").unwrap();
-        }
-    }
-    assert!(failures.is_empty(), "{failures}");
+    let output = bench.import(resume).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(bench.difference(), None);
 }
 
 #[test]
 fn what_is_not_the_same_work_is_not_resumed() {
     for flavor in Flavor::ALL {
-        let bench = Bench::start(flavor, &dump(2));
+        let bench = Bench::start(flavor, dump(2));
         bench.prepare();
         let nothing = bench.import(&["--resume"]).output().unwrap();
         check_refused(&nothing, "nothing to resume");
@@ -151,6 +140,31 @@ fn what_is_not_the_same_work_is_not_resumed() {
         assert!(again.status.success(), "{}", text(&again.stderr));
         assert!(text(&again.stderr).contains("is forgotten"), "{}", text(&again.stderr));
         assert_eq!(bench.difference(), None);
+    }
+}
+
+#[test]
+fn a_dead_import_is_ended_for_good() {
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor, dump(1));
+        bench.prepare();
+        let died =
+            bench.import(&[]).env("DBFERRY_FAILPOINT", "after taking out:1").output().unwrap();
+        assert_eq!(died.status.code(), None);
+        let keys = "SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS WHERE \
+                    TABLE_SCHEMA = 'imp' AND TABLE_NAME = 'r0'";
+        assert_eq!(bench.server.sql(keys).unwrap().trim_end(), "1");
+        let repair = |arguments: &[&str], said: &str| {
+            let url = sameness::socket_url(&bench.server, "imp");
+            let output = dbferry().args(["repair", "--to", &url]).args(arguments).output().unwrap();
+            let stderr = text(&output.stderr);
+            assert!(output.status.success() && stderr.contains(said), "{stderr}");
+        };
+        repair(&[], "--resume goes on with it");
+        repair(&["--forget"], "built the indexes of imp.r0");
+        repair(&[], "nothing to repair");
+        assert_eq!(bench.server.sql(keys).unwrap().trim_end(), "3");
+        assert_eq!(bench.server.sql("SHOW DATABASES LIKE 'dbferry'").unwrap(), "");
     }
 }
 
@@ -188,16 +202,19 @@ struct Bench {
     server: Server,
     file: std::path::PathBuf,
     wanted: String,
+    /// Only small batches bring a small file to the lanes.
+    is_small: bool,
     _folder: tempfile::TempDir,
 }
 
 impl Bench {
-    fn start(flavor: Flavor, dump: &str) -> Bench {
+    fn start(flavor: Flavor, dump: impl AsRef<[u8]>) -> Bench {
         let server = Server::start_with(flavor, &sameness::options()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("dump.sql");
+        let is_small = dump.as_ref().len() < 10 << 20;
         std::fs::write(&file, dump).unwrap();
-        let mut bench = Bench { server, file, wanted: String::new(), _folder: folder };
+        let mut bench = Bench { server, file, wanted: String::new(), is_small, _folder: folder };
         bench.prepare();
         let outcome = bench.server.import_stock(Some("imp"), &bench.file).unwrap();
         assert_eq!(outcome.exit, 0, "{}", outcome.message);
@@ -221,7 +238,10 @@ impl Bench {
         command.arg("import").arg(&self.file);
         command.args(["--to", &sameness::socket_url(&self.server, "imp"), "--no-progress"]);
         command.args(["--default-character-set", charset, "--threads", "3"]);
-        command.args(["--batch-bytes", "2000"]).args(arguments);
+        if self.is_small {
+            command.args(["--batch-bytes", "2000"]);
+        }
+        command.args(arguments);
         command
     }
 

@@ -8,12 +8,14 @@ use dump::reader::Place;
 
 use super::feed::ResumeAt;
 use super::guard::Note;
+use super::indexes::builder::{Builder, Setting};
 use super::indexes::deferral::{Deferral, Presence};
 use super::ledger::doubt::{self, Settled};
 use super::ledger::{self, Identity, Ledger, Unfinished, home};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::Conn;
+use crate::mysql::facts::Flavor;
 
 /// Whether an import goes on with the work of one that died.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +77,52 @@ pub async fn begin(
             Ok(Beginning { ledger: Some(ledger), dead: Some(dead), at, deferrals, notes })
         }
     }
+}
+
+/// An import that nobody will resume.
+#[derive(Debug)]
+pub struct GivenUp {
+    /// What the ledger told of it.
+    pub import: Unfinished,
+    /// Tables that got their indexes back now, `schema.table`.
+    pub built: Vec<String>,
+    /// What could not be built: then the ledger still tells of the import.
+    pub failed: Vec<(Deferral, Error)>,
+}
+
+/// Ends the imports that died on the server at `endpoint`: builds the indexes that they took out, and
+/// forgets them. What they brought in stays.
+pub async fn give_up(endpoint: &Endpoint) -> Result<Vec<GivenUp>> {
+    let mut given_up = Vec::new();
+    for import in ledger::unfinished(endpoint).await? {
+        if import.is_alive {
+            continue;
+        }
+        let mut ledger = Ledger::take_over(endpoint, &import, 0).await?;
+        let mut conn = home::connect(endpoint).await?;
+        let missing = missing(&mut conn, &mut ledger).await;
+        let flavor = match conn.version_text().contains("MariaDB") {
+            true => Flavor::MariaDb,
+            false => Flavor::MySql,
+        };
+        conn.close().await;
+        let (mut built, mut failed) = (Vec::new(), Vec::new());
+        let mut builder = Builder::new(endpoint.clone(), flavor);
+        for deferral in missing? {
+            let setting = Setting { session: None, wait_seconds: None };
+            match builder.give_back(&deferral, &setting, deferral.add.len()).await {
+                Ok(()) => built.push(deferral.shown()),
+                Err(error) => failed.push((deferral, error)),
+            }
+        }
+        builder.close().await;
+        match failed.is_empty() {
+            true => ledger.remove().await?,
+            false => ledger.leave().await,
+        }
+        given_up.push(GivenUp { import, built, failed });
+    }
+    Ok(given_up)
 }
 
 async fn afresh(

@@ -19,8 +19,10 @@ const PREFIX: &str = "dbferry_";
 const LOCK: &str = "dbferry";
 /// How long others may hold it, or a table's metadata, in seconds.
 const LOCK_WAIT_SECS: u32 = 60;
-/// All its tables, by their names in a schema of their own.
-const TABLES: [&str; 4] = ["imports", "row_counts", "indexes", "settings"];
+/// Its tables, by their names in a schema of their own, with a column that tells them from others of
+/// that name. `settings` beside them is [`crate::import::fast`]'s.
+const TABLES: [(&str, &str); 3] =
+    [("imports", "at_byte"), ("row_counts", "row_count"), ("indexes", "deferral")];
 
 /// A place that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +58,7 @@ impl Home {
         let own = Home { schema: SCHEMA.to_owned(), prefix: "" };
         let guest = endpoint.database.clone().map(|schema| Home { schema, prefix: PREFIX });
         for home in [Some(own), guest].into_iter().flatten() {
-            if home.has(conn, "imports").await? {
+            if home.has(conn, TABLES[0]).await? {
                 return Ok(Some(home));
             }
         }
@@ -92,8 +94,8 @@ impl Home {
     /// holds the lock.
     pub async fn forget(&self, conn: &mut Conn, run: u64) -> Result<()> {
         for table in TABLES {
-            if table != "settings" && self.has(conn, table).await? {
-                let text = format!("DELETE FROM {} WHERE run = {run}", self.name(table));
+            if self.has(conn, table).await? {
+                let text = format!("DELETE FROM {} WHERE run = {run}", self.name(table.0));
                 conn.query(text.as_bytes()).await?;
             }
         }
@@ -105,7 +107,7 @@ impl Home {
         let mut present = Vec::new();
         for table in TABLES {
             if self.has(conn, table).await? {
-                present.push(self.name(table));
+                present.push(self.name(table.0));
             }
         }
         for table in &present {
@@ -131,7 +133,7 @@ impl Home {
 
     async fn make_tables(&self, conn: &mut Conn) -> Result<()> {
         let imports = format!(
-            "CREATE TABLE IF NOT EXISTS {} (run BIGINT UNSIGNED NOT NULL PRIMARY KEY, file_name \
+            "CREATE TABLE {} (run BIGINT UNSIGNED NOT NULL PRIMARY KEY, file_name \
              VARBINARY(4096) NOT NULL, file_size BIGINT UNSIGNED, options BLOB NOT NULL, at_byte \
              BIGINT UNSIGNED NOT NULL DEFAULT 0, check_byte BIGINT UNSIGNED NOT NULL DEFAULT 0, \
              digest BIGINT UNSIGNED NOT NULL DEFAULT 0, doubt BLOB, counts_hold TINYINT NOT NULL \
@@ -140,26 +142,29 @@ impl Home {
             self.imports()
         );
         let row_counts = format!(
-            "CREATE TABLE IF NOT EXISTS {} (run BIGINT UNSIGNED NOT NULL, schema_name \
+            "CREATE TABLE {} (run BIGINT UNSIGNED NOT NULL, schema_name \
              VARBINARY(256) NOT NULL, table_name VARBINARY(256) NOT NULL, row_count BIGINT \
              UNSIGNED, PRIMARY KEY (run, schema_name, table_name)) ENGINE=InnoDB",
             self.row_counts()
         );
         let indexes = format!(
-            "CREATE TABLE IF NOT EXISTS {} (number BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY \
+            "CREATE TABLE {} (number BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY \
              KEY, run BIGINT UNSIGNED NOT NULL, schema_name VARBINARY(256) NOT NULL, table_name \
              VARBINARY(256) NOT NULL, deferral LONGBLOB NOT NULL, KEY run (run)) ENGINE=InnoDB",
             self.indexes()
         );
-        for text in [imports, row_counts, indexes] {
-            conn.query(text.as_bytes()).await?;
+        for (table, text) in TABLES.into_iter().zip([imports, row_counts, indexes]) {
+            if !self.has(conn, table).await? {
+                conn.query(text.as_bytes()).await?;
+            }
         }
         Ok(())
     }
 
-    async fn has(&self, conn: &mut Conn, table: &str) -> Result<bool> {
+    async fn has(&self, conn: &mut Conn, (table, column): (&str, &str)) -> Result<bool> {
         let query = format!(
-            "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+            "SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} \
+             AND COLUMN_NAME = '{column}'",
             literal(&self.schema),
             literal(&format!("{}{table}", self.prefix))
         );

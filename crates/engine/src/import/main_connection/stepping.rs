@@ -32,6 +32,9 @@ pub(super) struct Stepping {
     loose_names: HashSet<String>,
     /// Triggers of the file may change tables that a statement does not name.
     has_triggers: bool,
+    /// What `DROP … IF EXISTS` took away since the position moved: made again, it needs no doubt,
+    /// because whoever resumes begins with the DROP.
+    dropped: HashSet<(String, String)>,
     /// Tables whose rows are counted, by name.
     counted: HashSet<String>,
     counts_hold: bool,
@@ -46,6 +49,7 @@ impl Stepping {
             loose: HashMap::new(),
             loose_names: HashSet::new(),
             has_triggers: false,
+            dropped: HashSet::new(),
             counted: counted.iter().map(|counted| counted.table.clone()).collect(),
             counts_hold: true,
         }
@@ -129,11 +133,11 @@ impl MainConnection {
         named.map(|(schema, table)| Counted { schema, table, rows }).into_iter().collect()
     }
 
-    /// Remembers that rows of a table are counted, also those that lanes bring.
+    /// Remembers that lanes bring counted rows of a table, and move the position.
     pub fn counts(&mut self, table: &ObjectName) {
-        if let Some(stepping) = &mut self.stepping
-            && let Some((_, table)) = stepping.resolve(table)
-        {
+        let Some(stepping) = &mut self.stepping else { return };
+        stepping.dropped.clear();
+        if let Some((_, table)) = stepping.resolve(table) {
             stepping.counted.insert(table);
         }
     }
@@ -197,7 +201,11 @@ impl MainConnection {
             return Ok(effect);
         }
         match care(class, text, *rules, self.target, standing) {
-            Care::Nothing => self.plainly(single).await,
+            Care::Nothing => {
+                let effect = self.plainly(single).await?;
+                self.note_drop(class);
+                Ok(effect)
+            }
             Care::Wrap if inserts.is_some_and(|table| self.is_locked_out(table)) => {
                 self.plainly(single).await
             }
@@ -211,8 +219,29 @@ impl MainConnection {
                 self.write(single.start(), doubt.as_ref()).await?;
                 self.plainly(single).await
             }
+            Care::Announce(Worry::Creates(_)) if self.was_dropped(class) => {
+                self.plainly(single).await
+            }
             Care::Announce(worry) => self.announced(single, worry).await,
         }
+    }
+
+    /// Keeps in mind what an object's `DROP … IF EXISTS` took away.
+    fn note_drop(&mut self, class: &Class) {
+        let Some(stepping) = &mut self.stepping else { return };
+        let kinds = [Kind::Table, Kind::View, Kind::Routine, Kind::Trigger, Kind::Event];
+        let drops = class.action == Action::Drop && !class.temporary && kinds.contains(&class.kind);
+        let name = class.object.as_ref().filter(|_| drops);
+        if let Some(name) = name.and_then(|name| stepping.resolve(name)) {
+            stepping.dropped.insert(name);
+        }
+    }
+
+    fn was_dropped(&self, class: &Class) -> bool {
+        self.stepping.as_ref().is_some_and(|stepping| {
+            let name = class.object.as_ref().and_then(|object| stepping.resolve(object));
+            name.is_some_and(|name| stepping.dropped.contains(&name))
+        })
     }
 
     fn standing(&self, single: &Single) -> Standing {
@@ -288,6 +317,7 @@ impl MainConnection {
     pub(super) async fn commit(&mut self, end: Position, counted: Vec<Counted>) -> Result<()> {
         let mut text = match &mut self.stepping {
             Some(stepping) => {
+                stepping.dropped.clear();
                 stepping.counted.extend(counted.iter().map(|counted| counted.table.clone()));
                 let mut text = stepping.marker.advance(end, &counted);
                 text.extend_from_slice(b"; ");
@@ -304,7 +334,8 @@ impl MainConnection {
 
     /// Writes the position inside the file's transaction.
     async fn write(&mut self, at: Position, doubt: Option<&Doubt>) -> Result<()> {
-        let Some(stepping) = &self.stepping else { return Ok(()) };
+        let Some(stepping) = &mut self.stepping else { return Ok(()) };
+        stepping.dropped.clear();
         let text = match doubt {
             Some(doubt) => stepping.marker.announce(at, doubt),
             None => stepping.marker.advance(at, &[]),
@@ -319,7 +350,10 @@ impl MainConnection {
     pub(super) async fn advance(&mut self, at: Position) -> Result<()> {
         let is_open = self.status.in_transaction || !self.status.autocommit;
         match &mut self.stepping {
-            Some(stepping) if !is_open => stepping.ledger.advance(at, &[]).await,
+            Some(stepping) if !is_open => {
+                stepping.dropped.clear();
+                stepping.ledger.advance(at, &[]).await
+            }
             _ => Ok(()),
         }
     }
@@ -328,6 +362,7 @@ impl MainConnection {
         let is_opaque = worry == Worry::Opaque;
         let doubt = self.doubt(Some(worry), &single.class).await?;
         if let Some(stepping) = &mut self.stepping {
+            stepping.dropped.clear();
             match &doubt {
                 Some(doubt) => stepping.ledger.announce(single.start(), doubt).await?,
                 None => stepping.ledger.advance(single.start(), &[]).await?,
@@ -371,6 +406,7 @@ impl MainConnection {
             }
             None => Doubt::Unknown,
         };
+        stepping.dropped.clear();
         stepping.ledger.announce(at, &doubt).await?;
         Ok(true)
     }
