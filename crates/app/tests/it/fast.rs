@@ -278,6 +278,21 @@ fn a_table_of_the_ledgers_name_is_left_alone() {
 }
 
 #[test]
+fn a_forged_row_runs_nothing() {
+    each_server(|bench| {
+        kill(bench, begun(bench));
+        bench.sql(
+            "INSERT INTO dbferry.settings (run, variable, before_value, after_value, server) \
+             SELECT 'x', 'sync_binlog', '1; CREATE DATABASE forged', '0', server \
+             FROM dbferry.settings LIMIT 1",
+        );
+        repair(bench, &bench.server.url(None)).check(0, &["put back innodb_flush"]);
+        assert_eq!(bench.sql("SHOW DATABASES LIKE 'forged'"), "");
+        assert_eq!(bench.sql("SELECT run FROM dbferry.settings"), "x");
+    });
+}
+
+#[test]
 fn what_cannot_be_put_back_is_named() {
     each_server(|bench| {
         kill(bench, begun(bench));

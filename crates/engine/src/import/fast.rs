@@ -119,6 +119,20 @@ impl Change {
         }
     }
 
+    /// One of those that [`plan`] makes, with values that are plain words or numbers.
+    fn is_known(&self) -> bool {
+        let is_plain = |value: &str| {
+            matches!(value, "ON" | "OFF") || (value.len() < 20 && value.parse::<u64>().is_ok())
+        };
+        let is_switch = matches!(self.before.as_str(), "ON" | "OFF");
+        let is_listed = match self.variable.as_str() {
+            REDO_LOG => is_switch,
+            "sync_binlog" | "innodb_flush_log_at_trx_commit" => !is_switch,
+            _ => false,
+        };
+        is_listed && is_plain(&self.before) && is_plain(&self.after)
+    }
+
     fn setting(&self, value: &str) -> String {
         if self.variable == REDO_LOG {
             let verb = if value == "ON" { "ENABLE" } else { "DISABLE" };

@@ -33,7 +33,7 @@ pub struct Ledger<'a> {
 }
 
 struct Row {
-    id: String,
+    id: u64,
     run: String,
     change: Change,
     /// The connection whose lock says that the run is alive.
@@ -228,7 +228,8 @@ impl<'a> Ledger<'a> {
         self.conn.query(text.as_bytes()).await.map(|_effect| ())
     }
 
-    /// This server's rows, the oldest first.
+    /// This server's rows, the oldest first. Whoever can write into the table must not thereby run
+    /// statements as the account that repairs: only what [`Change::is_known`] counts.
     async fn rows(&mut self) -> Result<Vec<Row>> {
         let query = format!(
             "SELECT id, run, variable, before_value, after_value, \
@@ -236,14 +237,14 @@ impl<'a> Ledger<'a> {
              FROM `dbferry`.`settings` WHERE server = {} ORDER BY id",
             quoted(&self.server)
         );
-        let rows = self.conn.rows(&query).await?.into_iter().map(|mut cells| {
+        let rows = self.conn.rows(&query).await?.into_iter().filter_map(|mut cells| {
             let holder = cells.pop().flatten();
             let mut cells = cells.into_iter().map(Option::unwrap_or_default);
             let mut next = || cells.next().unwrap_or_default();
-            let (id, run) = (next(), next());
+            let (id, run) = (next().parse().ok()?, next());
             let (variable, before, after) = (next(), next(), next());
             let change = Change { scope: Scope::Global, variable, before, after };
-            Row { id, run, change, holder }
+            change.is_known().then_some(Row { id, run, change, holder })
         });
         Ok(rows.collect())
     }

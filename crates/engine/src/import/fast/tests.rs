@@ -57,3 +57,18 @@ fn every_change_names_its_undoing() {
     ];
     assert_eq!(undoing, expected);
 }
+
+#[test]
+fn only_what_is_planned_is_ever_undone() {
+    let is_known = |variable: &str, before: &str, after: &str| {
+        let (variable, before, after) = (variable.into(), before.into(), after.into());
+        Change { scope: Scope::Global, variable, before, after }.is_known()
+    };
+    assert!(is_known("sync_binlog", "1000", "0"));
+    assert!(is_known(REDO_LOG, "ON", "OFF"));
+    assert!(!is_known("sync_binlog", "1; DROP DATABASE shop", "0"));
+    assert!(!is_known("sync_binlog = 1; DROP DATABASE shop; SET GLOBAL sync_binlog", "1", "0"));
+    assert!(!is_known("sync_binlog", "ON", "0"));
+    assert!(!is_known("init_connect", "1", "0"));
+    assert!(!is_known(REDO_LOG, "1", "OFF"));
+}
