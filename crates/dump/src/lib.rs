@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod encoding;
+pub mod saved;
 pub mod source;
 
 pub mod rules;

@@ -98,6 +98,36 @@ pub struct Assignment {
     pub name: Vec<u8>,
     /// The value if it is a single word, string or number, without quotes.
     pub value: Option<Vec<u8>>,
+    /// Where the value comes from, if it is a single variable.
+    pub origin: Option<Origin>,
+}
+
+/// The variable that an assignment reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `@name`, in lower case.
+    User(Vec<u8>),
+    /// `@@name`, in lower case, as the session has it.
+    Session(Vec<u8>),
+}
+
+impl Assignment {
+    /// The reading rules after a session's variable was set, if the text alone tells them.
+    pub fn rules_after(&self, rules: Rules) -> Option<Rules> {
+        let mut after = rules;
+        match self.name.as_slice() {
+            b"sql_mode" => {
+                let mode = self.value.as_deref()?;
+                after.no_backslash_escapes = has_mode(mode, &[b"NO_BACKSLASH_ESCAPES"]);
+                after.ansi_quotes = has_mode(mode, &QUOTING_MODES);
+            }
+            b"names" | b"character_set_client" => {
+                after.multibyte = Multibyte::of_charset(self.value.as_deref()?);
+            }
+            _ => {}
+        }
+        Some(after)
+    }
 }
 
 /// A classified statement.
@@ -145,17 +175,7 @@ impl Class {
         }
         let mut after = rules;
         for assignment in self.assignments.iter().filter(|a| a.scope == Scope::Session) {
-            match assignment.name.as_slice() {
-                b"sql_mode" => {
-                    let mode = assignment.value.as_deref()?;
-                    after.no_backslash_escapes = has_mode(mode, &[b"NO_BACKSLASH_ESCAPES"]);
-                    after.ansi_quotes = has_mode(mode, &QUOTING_MODES);
-                }
-                b"names" | b"character_set_client" => {
-                    after.multibyte = Multibyte::of_charset(assignment.value.as_deref()?);
-                }
-                _ => {}
-            }
+            after = assignment.rules_after(after)?;
         }
         Some(after)
     }
@@ -429,7 +449,7 @@ fn assignment(tokens: &[Spanned<'_>]) -> Option<Assignment> {
     let name = match &tokens.get(at)?.token {
         Token::UserVariable(name) => {
             scope = Scope::User;
-            name.clone()
+            name.to_ascii_lowercase()
         }
         Token::SystemVariable(name) => {
             let (prefix, plain) = split_scope(name);
@@ -455,7 +475,22 @@ fn assignment(tokens: &[Spanned<'_>]) -> Option<Assignment> {
         [only] => plain_value(&only.token),
         _ => None,
     };
-    Some(Assignment { scope, name, value })
+    let origin = match &tokens[value_at..] {
+        [only] => origin(&only.token),
+        _ => None,
+    };
+    Some(Assignment { scope, name, value, origin })
+}
+
+fn origin(token: &Token<'_>) -> Option<Origin> {
+    match token {
+        Token::UserVariable(name) => Some(Origin::User(name.to_ascii_lowercase())),
+        Token::SystemVariable(name) => match split_scope(name) {
+            (None | Some(Scope::Session), plain) => Some(Origin::Session(plain.to_vec())),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// `global.sql_mode` → (Global, `sql_mode`)
@@ -476,7 +511,7 @@ fn split_scope(name: &[u8]) -> (Option<Scope>, &[u8]) {
 
 fn names(token: Option<&Spanned<'_>>) -> Assignment {
     let value = token.and_then(|t| plain_value(&t.token));
-    Assignment { scope: Scope::Session, name: b"names".to_vec(), value }
+    Assignment { scope: Scope::Session, name: b"names".to_vec(), value, origin: None }
 }
 
 fn plain_value(token: &Token<'_>) -> Option<Vec<u8>> {

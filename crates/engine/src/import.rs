@@ -14,6 +14,7 @@ use dump::rules::{Client, Rules};
 use dump::source::Input;
 use dump::token::Target;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Side};
@@ -22,7 +23,7 @@ use crate::mysql::facts::{self, Flavor, ServerFacts};
 use crate::run::budget::Budget;
 use crate::run::progress::Progress;
 use crate::run::stop::Stop;
-use feed::FeedOptions;
+use feed::{FeedOptions, Step};
 use guard::{Definer, Guard, Policy};
 use ledger::Identity;
 use main_connection::MainConnection;
@@ -142,7 +143,7 @@ pub async fn run(
         deferrals,
     };
     let started = Instant::now();
-    let (sender, mut steps) = mpsc::channel(feed::STEPS_MAX);
+    let (sender, steps) = mpsc::channel(feed::STEPS_MAX);
     let progress = Arc::clone(&surroundings.progress);
     let reader = input.reader;
     let thread = std::thread::Builder::new()
@@ -153,8 +154,7 @@ pub async fn run(
             let error = Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error);
             before_the_file(error, &name)
         })?;
-    let mut outcome = Box::pin(dispatch::run(parts, &mut steps)).await;
-    drop(steps);
+    let mut outcome = dispatched(parts, steps, &name).await;
     // A reader that waits for a silent pipe is left behind; the process ends without it.
     if thread.is_finished() {
         let _ = thread.join();
@@ -166,6 +166,29 @@ pub async fn run(
     report.took(started.elapsed());
     surroundings.progress.applied_bytes.fetch_max(report.applied_offset, Ordering::Relaxed);
     outcome
+}
+
+/// Runs the dispatcher as a task: on a runtime's own thread each answer of the server takes one
+/// hand-over between threads less than where the caller blocks. Dropped, it ends the task.
+async fn dispatched(
+    parts: dispatch::Parts,
+    mut steps: mpsc::Receiver<Step>,
+    name: &str,
+) -> Result<Report, Failure> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move { dispatch::run(parts, &mut steps).await });
+    match tasks.join_next().await {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(error)) => {
+            let text = "the dispatching task ended without a word";
+            let error = Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error);
+            Err(before_the_file(error, name))
+        }
+        None => {
+            let error = Error::new(ErrorKind::Internal, Side::Internal, "no dispatching task");
+            Err(before_the_file(error, name))
+        }
+    }
 }
 
 /// What there has to be before the file is read.

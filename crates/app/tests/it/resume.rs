@@ -85,18 +85,29 @@ fn check_kills(flavor: Flavor) {
         for _ in 0..random.below(40) {
             bench.position();
         }
-        if kill % 5 == 4 {
+        let kills_server = kill % 5 == 4;
+        if kills_server {
             bench.server.kill().unwrap();
-            child.wait().unwrap();
-            bench.server.restart().unwrap();
         } else {
             child.kill().unwrap();
-            child.wait().unwrap();
         }
-        if bench.position() > 0 {
-            resume = &["--resume"];
-        } else {
-            bench.prepare();
+        let ended = child.wait_with_output().unwrap();
+        if kills_server {
+            bench.server.restart().unwrap();
+        }
+        match ended.status.code() {
+            // It was over before.
+            Some(0) => {
+                assert_eq!(bench.difference(), None);
+                bench.prepare();
+                resume = &[];
+            }
+            Some(_) if !kills_server => panic!("{}", text(&ended.stderr)),
+            _ if bench.position() > 0 => resume = &["--resume"],
+            _ => {
+                bench.prepare();
+                resume = &[];
+            }
         }
     }
     let output = bench.import(resume).output().unwrap();

@@ -12,6 +12,7 @@ use dump::command::{Command, Kind as CommandKind};
 use dump::insert::{self, Found};
 use dump::reader::{Item, Limits, Part, Place, ReadError, Reader, Statement};
 use dump::rules::{Multibyte, Rules};
+use dump::saved::SavedRules;
 use dump::statement::{self, Assignment, Class, Kind, ObjectName, Scope};
 use dump::token::Target;
 use dump::{Fault, Open};
@@ -165,7 +166,7 @@ pub fn run(
     let limits = Limits { window, whole_max: options.whole_max, ..Limits::DEFAULT };
     let reader = Reader::new(source, options.rules, limits);
     let prefix = options.resume.clone().map(Prefix::new);
-    let digest = Digest::new();
+    let (digest, saved) = (Digest::new(), SavedRules::default());
     let mut feed = Feed {
         options,
         budget,
@@ -173,6 +174,7 @@ pub fn run(
         steps,
         batch: None,
         digest,
+        saved,
         prefix,
         tolerate: Vec::new(),
         part_check: Check::default(),
@@ -188,6 +190,7 @@ struct Feed {
     steps: mpsc::Sender<Step>,
     batch: Option<Batch>,
     digest: Digest,
+    saved: SavedRules,
     /// Until a resumed import is at its place.
     prefix: Option<Prefix>,
     /// For the next statement that is sent.
@@ -329,7 +332,7 @@ impl Feed {
         class: Class,
         end_offset: u64,
     ) -> Result<Rules, Unwanted> {
-        let known = class.rules_after(statement.rules);
+        let known = self.saved.after(&class, &text, statement.rules);
         let (reply, answer) = match known {
             Some(_) => (None, None),
             None => {
@@ -407,7 +410,7 @@ impl Feed {
                 Ok(None)
             }
             prefix::Meaning::Session => {
-                let known = class.rules_after(statement.rules);
+                let known = self.saved.after(&class, text, statement.rules);
                 let (reply, answer) = oneshot::channel();
                 let single = Single {
                     text: text.to_vec(),
@@ -537,7 +540,8 @@ impl Feed {
                 let name = String::from_utf8_lossy(&command.argument).into_owned();
                 let text = format!("SET NAMES {name}").into_bytes();
                 let value = Some(command.argument);
-                let names = Assignment { scope: Scope::Session, name: b"names".to_vec(), value };
+                let (scope, name) = (Scope::Session, b"names".to_vec());
+                let names = Assignment { scope, name, value, origin: None };
                 self.own_statement(text, Kind::Set, vec![names], place)
             }
             CommandKind::Outside if self.options.guard.policy == Policy::Skip => {

@@ -126,13 +126,20 @@ impl Marker {
             "UPDATE {} SET at_byte = {}, check_byte = {}, digest = {}, doubt = {doubt} WHERE run = {}",
             self.imports, at.offset, at.check.offset, at.check.digest, self.run
         );
-        for Counted { schema, table, rows } in counted {
-            let (schema, table) = (hex(schema.as_bytes()), hex(table.as_bytes()));
-            let rows = rows.map_or_else(|| "NULL".to_owned(), |rows| rows.to_string());
+        let rows: Vec<String> = counted
+            .iter()
+            .map(|Counted { schema, table, rows }| {
+                let (schema, table) = (hex(schema.as_bytes()), hex(table.as_bytes()));
+                let rows = rows.map_or_else(|| "NULL".to_owned(), |rows| rows.to_string());
+                format!("({}, {schema}, {table}, {rows})", self.run)
+            })
+            .collect();
+        if !rows.is_empty() {
             text.push_str(&format!(
-                "; INSERT INTO {} (run, schema_name, table_name, row_count) VALUES ({}, {schema}, \
-                 {table}, {rows}) ON DUPLICATE KEY UPDATE row_count = row_count + {rows}",
-                self.row_counts, self.run
+                "; INSERT INTO {} (run, schema_name, table_name, row_count) VALUES {} ON DUPLICATE \
+                 KEY UPDATE row_count = row_count + VALUES(row_count)",
+                self.row_counts,
+                rows.join(", ")
             ));
         }
         text.into_bytes()

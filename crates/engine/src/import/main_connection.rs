@@ -39,6 +39,9 @@ const STOP_GRACE: Duration = Duration::from_secs(1);
 /// How long a stopped statement may take to answer.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
+/// A lone INSERT up to this many bytes goes to the server in one piece with its transaction.
+const AT_ONCE_BYTES: usize = 1 << 20;
+
 /// The statements that an oversized INSERT is cut into are no longer than this, in bytes.
 const PIECE_BYTES: usize = 4 << 20;
 
@@ -196,6 +199,13 @@ impl MainConnection {
         Ok(())
     }
 
+    /// Begins a transaction of ours, which gives up the file's locks.
+    async fn begin(&mut self) -> Result<()> {
+        self.run(b"START TRANSACTION").await?;
+        self.lock.held = false;
+        Ok(())
+    }
+
     /// Sets a table's AUTO_INCREMENT back to what it was before work that was rolled back: the
     /// counter is not part of a transaction. The server itself raises it over what is stored.
     pub async fn reset_auto_increment(&mut self, table: &ObjectName, next: u64) -> Result<()> {
@@ -285,8 +295,17 @@ impl MainConnection {
             Some(member) => member_failed(error, batch, &member),
             None => member_failed(error, batch, &NO_MEMBER),
         };
-        self.release_locks().await.map_err(first)?;
-        self.run(b"START TRANSACTION").await.map_err(first)?;
+        if let Some(member) = batch.member(0).filter(|_| batch.len() == 1)
+            && member.text.len() <= AT_ONCE_BYTES
+            && self.stepping.is_some()
+        {
+            let counted = self.counted(&batch.table, Some(batch.rows));
+            let outcome = self.at_once(member.text, batch.end(), counted).await;
+            outcome.map_err(|error| member_failed(error, batch, &member))?;
+            self.account_member(batch, &member);
+            return Ok(());
+        }
+        self.begin().await.map_err(first)?;
         let mut end = Position { offset: first_offset(batch), check: batch.check };
         let mut rows = 0;
         for member in batch.members() {
@@ -303,12 +322,14 @@ impl MainConnection {
                 return Box::pin(self.batch(batch, false)).await;
             }
             if !self.conn.is_broken() {
-                self.commit(end, self.counted(&batch.table, Some(rows))).await.map_err(first)?;
+                let counted = self.counted(&batch.table, Some(rows));
+                self.commit(end, counted).await.map_err(first)?;
                 self.settle_pending();
             }
             return Err(member_failed(error, batch, &member));
         }
-        self.commit(end, self.counted(&batch.table, Some(rows))).await.map_err(first)?;
+        let counted = self.counted(&batch.table, Some(rows));
+        self.commit(end, counted).await.map_err(first)?;
         self.settle_pending();
         Ok(())
     }
@@ -356,8 +377,7 @@ impl MainConnection {
             // A temporary table, or one that the server now refuses.
             self.take_locks().await?;
         } else {
-            self.release_locks().await?;
-            self.run(b"START TRANSACTION").await?;
+            self.begin().await?;
             self.oversized = Some(Oversized::OwnTransaction);
         }
         Ok(())

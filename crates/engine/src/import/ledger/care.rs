@@ -59,6 +59,20 @@ pub enum Worry {
     Opaque,
 }
 
+/// `ALTER TABLE t DISABLE KEYS`, `… ENABLE KEYS`: to InnoDB it means nothing, and to other engines
+/// nothing that can be seen afterwards.
+pub fn is_key_switch(class: &Class, text: &[u8], rules: Rules, target: Target) -> bool {
+    class.kind == Kind::Table
+        && class.action == Action::Alter
+        && Words::new(text, rules, target).is_key_switch()
+}
+
+/// A CREATE TABLE that fails if there is one, and brings no rows.
+pub fn is_new(class: &Class, text: &[u8], rules: Rules, target: Target) -> bool {
+    let words = Words::new(text, rules, target);
+    table(class, &words) == Care::Announce(Worry::Creates(ObjectKind::Table))
+}
+
 /// Judges a statement.
 pub fn care(class: &Class, text: &[u8], rules: Rules, target: Target, standing: Standing) -> Care {
     let words = Words::new(text, rules, target);

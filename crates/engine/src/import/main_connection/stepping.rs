@@ -13,7 +13,7 @@ use dump::token::{Token, Tokens};
 use super::{MainConnection, Single};
 use crate::error::{ErrorKind, Result};
 use crate::import::indexes::deferral::Deferral;
-use crate::import::ledger::care::{Care, Standing, Worry, care};
+use crate::import::ledger::care::{Care, Standing, Worry, care, is_key_switch, is_new};
 use crate::import::ledger::doubt::{self, ObjectKind};
 use crate::import::ledger::{Counted, Doubt, Ledger, Marker, Position};
 use crate::import::table::literal;
@@ -35,10 +35,20 @@ pub(super) struct Stepping {
     /// What `DROP … IF EXISTS` took away since the position moved: made again, it needs no doubt,
     /// because whoever resumes begins with the DROP.
     dropped: HashSet<(String, String)>,
-    /// Tables whose rows are counted, by name.
+    /// Schemas in which the account may alter tables: it has.
+    switched: HashSet<String>,
+    /// Tables that this run made: only where nothing was before is a count worth something.
+    fresh: HashSet<String>,
+    /// Tables whose rows the ledger counts, by name.
     counted: HashSet<String>,
     counts_hold: bool,
+    /// Counts of small tables that are not yet in the ledger: written many at a time. If they are
+    /// lost, their tables are not compared.
+    unwritten: Vec<Counted>,
 }
+
+/// Counts that wait to be written together.
+const UNWRITTEN_MAX: usize = 50;
 
 impl Stepping {
     pub(super) fn new(ledger: Ledger, database: Option<String>, counted: &[Counted]) -> Stepping {
@@ -50,8 +60,11 @@ impl Stepping {
             loose_names: HashSet::new(),
             has_triggers: false,
             dropped: HashSet::new(),
+            fresh: HashSet::new(),
+            switched: HashSet::new(),
             counted: counted.iter().map(|counted| counted.table.clone()).collect(),
             counts_hold: true,
+            unwritten: Vec::new(),
         }
     }
 
@@ -63,6 +76,16 @@ impl Stepping {
             }
             false => self.ledger.remove().await,
         }
+    }
+
+    /// What of these counts is written now: at once if the ledger has some of the table already.
+    fn take_due(&mut self, counted: Vec<Counted>) -> Vec<Counted> {
+        let is_new = |c: &Counted| !self.counted.contains(&c.table);
+        if counted.iter().all(is_new) && self.unwritten.len() < UNWRITTEN_MAX {
+            self.unwritten.extend(counted);
+            return Vec::new();
+        }
+        counted.into_iter().chain(std::mem::take(&mut self.unwritten)).collect()
     }
 
     /// A USE of the file.
@@ -124,13 +147,22 @@ impl MainConnection {
         }
     }
 
-    /// Rows of a table for the ledger; nothing without one, or if its name cannot be told.
-    pub fn counted(&self, table: &ObjectName, rows: Option<u64>) -> Vec<Counted> {
-        let Some(stepping) = self.stepping.as_ref().filter(|stepping| stepping.counts_hold) else {
+    /// Rows of a table for the ledger; nothing without one, or if they are not worth counting.
+    pub fn counted(&mut self, table: &ObjectName, rows: Option<u64>) -> Vec<Counted> {
+        let Some(stepping) = self.stepping.as_mut().filter(|stepping| stepping.counts_hold) else {
             return Vec::new();
         };
-        let named = stepping.resolve(table);
-        named.map(|(schema, table)| Counted { schema, table, rows }).into_iter().collect()
+        let Some((schema, table)) = stepping.resolve(table) else { return Vec::new() };
+        if !stepping.counted.contains(&table) && !stepping.fresh.contains(&table) {
+            return Vec::new();
+        }
+        let mut counted = Counted { schema, table, rows };
+        let is_it = |c: &Counted| c.table == counted.table && c.schema == counted.schema;
+        if let Some(index) = stepping.unwritten.iter().position(is_it) {
+            let before = stepping.unwritten.swap_remove(index);
+            counted.rows = counted.rows.zip(before.rows).map(|(now, before)| now + before);
+        }
+        vec![counted]
     }
 
     /// Remembers that lanes bring counted rows of a table, and move the position.
@@ -159,10 +191,14 @@ impl MainConnection {
 
     /// Executes a statement so that it and the ledger cannot disagree.
     pub(super) async fn carefully(&mut self, single: &Single) -> Result<Effect> {
+        let makes = self.makes_table(single);
         let outcome = match self.stepping.is_some() {
             true => self.with_ledger(single).await,
             false => self.plainly(single).await,
         };
+        if let (Ok(_), Some(table), Some(stepping)) = (&outcome, makes, &mut self.stepping) {
+            stepping.fresh.insert(table);
+        }
         match outcome {
             Err(error) if error.code().is_some_and(|code| single.tolerate.contains(&code)) => {
                 let status = self.status;
@@ -183,8 +219,41 @@ impl MainConnection {
         {
             self.finish(b"COMMIT").await?;
         }
-        let keeps_lock = !matches!(kind, Kind::UnlockTables | Kind::LockTables);
-        self.under_lock(&single.text, keeps_lock).await
+        if self.is_idle(single) {
+            let status = self.status;
+            return Ok(Effect { affected_rows: 0, warnings: 0, status, rows_returned: 0 });
+        }
+        let is_about_locks = matches!(kind, Kind::UnlockTables | Kind::LockTables);
+        let Single { class, text, rules, .. } = single;
+        // Dumps end each table's rows with one: not worth taking the lock again, if it is the
+        // table's own.
+        let is_free = is_key_switch(class, text, *rules, self.target)
+            && class.object.as_ref().is_some_and(|table| !self.is_locked_out(table));
+        let effect = self.under_lock(text, !is_about_locks && !is_free).await?;
+        if is_free
+            && let Some(stepping) = &mut self.stepping
+            && let Some((schema, _)) =
+                class.object.as_ref().and_then(|table| stepping.resolve(table))
+        {
+            stepping.switched.insert(schema);
+        }
+        Ok(effect)
+    }
+
+    /// `ALTER TABLE t DISABLE KEYS` and `ENABLE KEYS` of an InnoDB table that this run has made: the
+    /// server would do nothing but log it, twice for each table of a dump. The first of a schema is
+    /// sent all the same, because the account may not be allowed to.
+    fn is_idle(&self, single: &Single) -> bool {
+        let Single { class, text, rules, .. } = single;
+        let Some(stepping) = &self.stepping else { return false };
+        let Some(table) = class.object.as_ref() else { return false };
+        let Some(key) = stepping.resolve(table) else { return false };
+        stepping.fresh.contains(&key.1)
+            && stepping.loose.get(&key) == Some(&false)
+            && stepping.switched.contains(&key.0)
+            && !self.in_transaction()
+            && !self.is_locked_out(table)
+            && is_key_switch(class, text, *rules, self.target)
     }
 
     async fn with_ledger(&mut self, single: &Single) -> Result<Effect> {
@@ -226,6 +295,18 @@ impl MainConnection {
         }
     }
 
+    /// The table that a statement makes, if it is empty then.
+    fn makes_table(&self, single: &Single) -> Option<String> {
+        let Single { class, text, rules, .. } = single;
+        let stepping = self.stepping.as_ref()?;
+        let makes = class.kind == Kind::Table
+            && class.action == Action::Create
+            && !class.temporary
+            && (self.was_dropped(class) || is_new(class, text, *rules, self.target));
+        let (_, table) = stepping.resolve(class.object.as_ref().filter(|_| makes)?)?;
+        Some(table)
+    }
+
     /// Keeps in mind what an object's `DROP … IF EXISTS` took away.
     fn note_drop(&mut self, class: &Class) {
         let Some(stepping) = &mut self.stepping else { return };
@@ -262,8 +343,7 @@ impl MainConnection {
 
     /// A statement and the position after it in one transaction.
     async fn wrapped(&mut self, single: &Single) -> Result<Effect> {
-        self.release_locks().await?;
-        self.run(b"START TRANSACTION").await?;
+        self.begin().await?;
         let effect = self.finish(&single.text).await;
         let effect = match effect {
             Ok(effect) => effect,
@@ -296,13 +376,33 @@ impl MainConnection {
         if self.stepping.is_none() || alone {
             return self.under_lock(text, true).await.map(|_effect| ());
         }
-        self.release_locks().await?;
-        self.run(b"START TRANSACTION").await?;
+        self.begin().await?;
         if let Err(error) = self.finish(text).await {
             self.take_back().await;
             return Err(error);
         }
-        self.commit(end, self.counted(table, Some(rows))).await
+        let counted = self.counted(table, Some(rows));
+        self.commit(end, counted).await
+    }
+
+    /// A literal INSERT in a transaction of ours, all in one go: most tables of a dump are small, and
+    /// then each answer that is waited for counts.
+    pub(super) async fn at_once(
+        &mut self,
+        insert: &[u8],
+        end: Position,
+        counted: Vec<Counted>,
+    ) -> Result<()> {
+        let commit = self.committing(end, counted);
+        let text = [&b"START TRANSACTION; "[..], insert, b"; ", &commit].concat();
+        failpoint::pass("before commit");
+        let outcome = self.run(&text).await;
+        self.lock.held = false;
+        if outcome.is_err() {
+            self.take_back().await;
+        }
+        failpoint::pass("after commit");
+        outcome.map(|_effect| ())
     }
 
     /// Undoes a transaction of ours after an error that matters more.
@@ -315,9 +415,18 @@ impl MainConnection {
 
     /// Commits a transaction of ours, the position with it.
     pub(super) async fn commit(&mut self, end: Position, counted: Vec<Counted>) -> Result<()> {
+        let text = self.committing(end, counted);
+        failpoint::pass("before commit");
+        self.finish(&text).await?;
+        failpoint::pass("after commit");
+        Ok(())
+    }
+
+    fn committing(&mut self, end: Position, counted: Vec<Counted>) -> Vec<u8> {
         let mut text = match &mut self.stepping {
             Some(stepping) => {
                 stepping.dropped.clear();
+                let counted = stepping.take_due(counted);
                 stepping.counted.extend(counted.iter().map(|counted| counted.table.clone()));
                 let mut text = stepping.marker.advance(end, &counted);
                 text.extend_from_slice(b"; ");
@@ -326,10 +435,7 @@ impl MainConnection {
             None => Vec::new(),
         };
         text.extend_from_slice(b"COMMIT");
-        failpoint::pass("before commit");
-        self.finish(&text).await?;
-        failpoint::pass("after commit");
-        Ok(())
+        text
     }
 
     /// Writes the position inside the file's transaction.
@@ -461,6 +567,11 @@ impl MainConnection {
                 else {
                     return Ok(());
                 };
+                let Single { text, rules, .. } = single;
+                if is_key_switch(class, text, *rules, self.target) {
+                    return Ok(());
+                }
+                stepping.unwritten.retain(|counted| counted.table != table);
                 if stepping.counted.remove(&table) {
                     stepping.ledger.forget_counts(&table).await?;
                 }
