@@ -97,6 +97,8 @@ pub struct Object {
     pub table: Option<String>,
     /// Row within the statement, from 1.
     pub row: Option<u64>,
+    /// Where that row begins: its line and its byte offset, counted as those of the statement.
+    pub row_at: Option<(u64, u64)>,
 }
 
 /// What the server said.
@@ -253,7 +255,13 @@ impl fmt::Display for Object {
             (None, None) => {}
         }
         match self.row {
-            Some(row) => write!(f, ", row {row}"),
+            Some(row) => {
+                write!(f, ", row {row}")?;
+                match self.row_at {
+                    Some((line, offset)) => write!(f, " (line {line} byte {offset})"),
+                    None => Ok(()),
+                }
+            }
             None => Ok(()),
         }
     }

@@ -116,6 +116,33 @@ fn check_kills(flavor: Flavor) {
 }
 
 #[test]
+fn a_lane_that_loses_its_connection_is_replaced() {
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor, dump(6));
+        bench.prepare();
+        let mut command = bench.import(&["--json"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lane = "SELECT IS_USED_LOCK(CONCAT('dbferry ', run, ' lane 1')) FROM dbferry.imports";
+        let mut killed = 0;
+        while child.try_wait().unwrap().is_none() {
+            let id = bench.server.sql(lane).unwrap_or_default();
+            if killed < 5 && id.trim_end().parse::<u64>().is_ok() {
+                // It may have gone meanwhile.
+                let _ = bench.server.sql(&format!("KILL {id}"));
+                killed += 1;
+                let at = bench.position();
+                while bench.position() == at && child.try_wait().unwrap().is_none() {}
+            }
+        }
+        let output = child.wait_with_output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["outcome"], "succeeded", "{report:#}");
+        assert!(report["report"]["lost_connections"].as_u64().unwrap() > 0, "{report:#}");
+        assert_eq!(bench.difference(), None);
+    }
+}
+
+#[test]
 fn what_is_not_the_same_work_is_not_resumed() {
     for flavor in Flavor::ALL {
         let bench = Bench::start(flavor, dump(2));

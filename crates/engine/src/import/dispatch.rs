@@ -39,6 +39,8 @@ mod indexing;
 /// Loads of a table that come to nothing, one after another, before no more are tried.
 const LOAD_FAILURES_MAX: u32 = 8;
 
+/// Connections of lanes that an import may lose and open again.
+const LANE_LOSSES_MAX: u64 = 20;
 /// How long batches on their way may take once somebody asked to stop.
 const FINISH_LIMIT: Duration = Duration::from_secs(30);
 
@@ -349,7 +351,7 @@ impl Dispatcher {
     fn mark(&mut self, batch: &Batch) -> Option<Arc<[u8]>> {
         let marker = self.parts.main.marker()?;
         let counted = self.parts.main.counted(&batch.table, Some(batch.rows));
-        self.parts.main.counts(&batch.table);
+        self.parts.main.lanes_move(&counted);
         Some(marker.advance(batch.end(), &counted).into())
     }
 
@@ -429,7 +431,12 @@ impl Dispatcher {
                     self.queue.push_front(work);
                     self.collect().await?;
                 }
-                None => self.parts.main.batch(&batch, true).await?,
+                // They were closed after one lost its connection.
+                None => {
+                    self.queue.push_front(work);
+                    let opened = self.lanes().await.map(|_lanes| ());
+                    opened.map_err(|error| self.at_batch(error, &batch))?;
+                }
             }
         }
         Ok(())
@@ -501,7 +508,8 @@ impl Dispatcher {
         if let Some(error) = setback.error {
             let Some(first) = setback.work.pop_front() else { return Ok(()) };
             if matches!(error.kind, ErrorKind::LostConnection | ErrorKind::Unreachable) {
-                return Err(self.at_batch(error, &first.batch));
+                setback.work.push_front(first);
+                return self.lane_lost(error, setback.work).await;
             }
             let touched = std::iter::once(&first).chain(&setback.work);
             let mut counters: HashMap<ObjectName, u64> = HashMap::new();
@@ -520,6 +528,36 @@ impl Dispatcher {
             self.parts.main.batch(&first.batch, false).await?;
         }
         while let Some(work) = setback.work.pop_back() {
+            self.queue.push_front(work);
+        }
+        Ok(())
+    }
+
+    /// A lane lost its connection while it worked on the first of these. Whether that is in is the
+    /// ledger's to say, once the server is done with the connection; then all lanes begin anew.
+    async fn lane_lost(&mut self, error: Error, mut work: VecDeque<Work>) -> Result<(), Ended> {
+        let Some(first) = work.front() else { return Ok(()) };
+        let batch = Arc::clone(&first.batch);
+        self.report.lost_connections += 1;
+        if self.report.lost_connections > LANE_LOSSES_MAX {
+            return Err(self.at_batch(error, &batch));
+        }
+        if let Some(lanes) = self.lanes.take() {
+            lanes.close().await;
+        }
+        let position = self.parts.main.position_without_lanes(self.parts.lanes).await;
+        match position {
+            Ok(Some(offset)) if offset >= batch.end_offset => {
+                if let Some(first) = work.pop_front() {
+                    let way = first.load.as_ref().map_or(Way::Inserted(None), |_| Way::Loaded);
+                    self.committed(&first, way);
+                }
+            }
+            Ok(Some(_)) => {}
+            // Without a ledger nobody knows.
+            Ok(None) | Err(_) => return Err(self.at_batch(error, &batch)),
+        }
+        while let Some(work) = work.pop_back() {
             self.queue.push_front(work);
         }
         Ok(())
@@ -642,6 +680,9 @@ fn failure(file: &str, target: Target, failed: Failed, report: Report) -> Failur
             && let Some(row) = message.as_deref().and_then(excerpt::error_row)
         {
             error = error.in_row(row);
+        }
+        if let Some(row) = error.object.row.filter(|_| place.line > 0) {
+            error.object.row_at = excerpt::row_place(&text, rules, row, place);
         }
     }
     let excerpt = (!text.is_empty())

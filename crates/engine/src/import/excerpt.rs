@@ -3,9 +3,12 @@
 //!
 //! Pure. Never more than [`EXCERPT_CHARS`] characters of the file.
 
+use dump::insert::{self, Found};
+use dump::reader::Place;
 use dump::rules::Rules;
 use dump::statement::Kind;
 use dump::token::{Target, Token, Tokens};
+use dump::values::Rows;
 
 /// Characters of the statement that are shown.
 pub const EXCERPT_CHARS: usize = 160;
@@ -21,6 +24,16 @@ pub fn error_line(message: &str) -> Option<u64> {
 pub fn error_row(message: &str) -> Option<u64> {
     let rest = message.rsplit_once(" at row ")?.1;
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Where row `row` (from 1) of an INSERT begins, that itself begins at `place`: line and byte offset.
+pub fn row_place(text: &[u8], rules: Rules, row: u64, place: Place) -> Option<(u64, u64)> {
+    let Found::Values(head) = insert::head(text, rules.ansi_quotes) else { return None };
+    let rows = text.get(head.length..)?;
+    let index = usize::try_from(row.checked_sub(1)?).ok()?;
+    let start = head.length + Rows::new(rows, rules).nth(index)?.start;
+    let lines = text[..start].iter().filter(|b| **b == b'\n').count();
+    Some((place.line + lines as u64, place.offset + start as u64))
 }
 
 /// One or two lines: the text around the error, and a caret under the place if it is known.

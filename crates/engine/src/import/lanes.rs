@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::batch::Batch;
 use super::lane::{Job, Lane, Order, Outcome, Report, Way};
-use super::ledger::Marker;
+use super::ledger::{self, Marker};
 use super::load::LoadPlan;
 use super::session::SessionState;
 use crate::endpoint::Endpoint;
@@ -104,7 +104,7 @@ impl Lanes {
             // A load is judged by its warnings; the file's own settings never come here.
             let _ = conn.query(b"SET SESSION sql_notes = 1, max_error_count = 64").await;
             if let Some(marker) = marker {
-                marker.sign(&mut conn, &format!("lane {lane}")).await;
+                marker.sign(&mut conn, &ledger::lane_name(lane as u64)).await;
             }
             let initial = SessionState::read(&mut conn).await?;
             lanes.push(Lane::start(lane, conn, initial, Arc::clone(&order), sender.clone()));

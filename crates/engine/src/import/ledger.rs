@@ -224,7 +224,7 @@ impl Ledger {
         let home = Home::find(&mut conn, endpoint).await?.ok_or_else(vanished)?;
         let marker = home.marker(dead.run);
         marker.sign(&mut conn, "ledger").await;
-        let names = (0..dead.lanes).map(|lane| format!("lane {lane}")).chain(["main".to_owned()]);
+        let names = (0..dead.lanes).map(lane_name).chain(["main".to_owned()]);
         for name in names.chain(indexes::SIGNATURES.map(str::to_owned)) {
             outlive(&mut conn, &marker.lock(&name)).await?;
         }
@@ -257,6 +257,22 @@ impl Ledger {
         self.conn.query(&text).await.map(|_effect| ())
     }
 
+    /// Waits until no lane of this import is left on the server.
+    pub async fn outlive_lanes(&mut self, lanes: usize) -> Result<()> {
+        for lane in 0..lanes {
+            outlive(&mut self.conn, &self.marker.lock(&lane_name(lane as u64))).await?;
+        }
+        Ok(())
+    }
+
+    /// The position's byte.
+    pub async fn offset(&mut self) -> Result<u64> {
+        let Marker { run, imports, .. } = &self.marker;
+        let query = format!("SELECT at_byte FROM {imports} WHERE run = {run}");
+        let offset = self.conn.scalar(&query).await?;
+        offset.and_then(|offset| offset.parse().ok()).ok_or_else(vanished)
+    }
+
     /// Casts a doubt on what comes after the position, which stays where it is.
     pub async fn cast_doubt(&mut self, doubt: &Doubt) -> Result<()> {
         let Marker { run, imports, .. } = &self.marker;
@@ -272,11 +288,14 @@ impl Ledger {
         self.conn.query(text.as_bytes()).await.map(|_effect| ())
     }
 
-    /// Forgets the rows of tables of this name: a statement is about to change them.
-    pub async fn forget_counts(&mut self, table: &str) -> Result<()> {
+    /// Forgets the rows of a table: a statement is about to change it.
+    pub async fn forget_counts(&mut self, schema: &str, table: &str) -> Result<()> {
         let Marker { run, row_counts, .. } = &self.marker;
-        let name = hex(table.as_bytes());
-        let text = format!("DELETE FROM {row_counts} WHERE run = {run} AND table_name = {name}");
+        let (schema, table) = (hex(schema.as_bytes()), hex(table.as_bytes()));
+        let text = format!(
+            "DELETE FROM {row_counts} WHERE run = {run} AND schema_name = {schema} AND table_name = \
+             {table}"
+        );
         self.conn.query(text.as_bytes()).await.map(|_effect| ())
     }
 
@@ -433,6 +452,11 @@ fn unfinished_of(row: &[Option<String>]) -> Option<Unfinished> {
         is_alive: false,
         counted: Vec::new(),
     })
+}
+
+/// What a lane signs with.
+pub fn lane_name(lane: u64) -> String {
+    format!("lane {lane}")
 }
 
 /// Waits until nobody holds a lock; kills its holder in the end. The process behind it is gone, but

@@ -27,6 +27,7 @@ use crate::mysql::conn::{Conn, Effect, Status};
 use crate::run::stop::Stop;
 
 mod before;
+mod culprit;
 mod stepping;
 
 use stepping::Stepping;
@@ -280,7 +281,10 @@ impl MainConnection {
             };
             match ran {
                 Ok(()) => self.account_member(batch, &member),
-                Err(error) => return Err(member_failed(error, batch, &member)),
+                Err(error) => {
+                    let error = self.with_row(error, batch, &member).await;
+                    return Err(member_failed(error, batch, &member));
+                }
             }
         }
         if is_loose {
@@ -300,8 +304,10 @@ impl MainConnection {
             && self.stepping.is_some()
         {
             let counted = self.counted(&batch.table, Some(batch.rows));
-            let outcome = self.at_once(member.text, batch.end(), counted).await;
-            outcome.map_err(|error| member_failed(error, batch, &member))?;
+            if let Err(error) = self.at_once(member.text, batch.end(), counted).await {
+                let error = self.with_row(error, batch, &member).await;
+                return Err(member_failed(error, batch, &member));
+            }
             self.account_member(batch, &member);
             return Ok(());
         }
@@ -326,6 +332,7 @@ impl MainConnection {
                 self.commit(end, counted).await.map_err(first)?;
                 self.settle_pending();
             }
+            let error = self.with_row(error, batch, &member).await;
             return Err(member_failed(error, batch, &member));
         }
         let counted = self.counted(&batch.table, Some(rows));

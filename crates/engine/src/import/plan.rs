@@ -107,6 +107,12 @@ pub struct TablePlan {
     pub way: Way,
     /// Why they stay in order.
     pub reason: Option<&'static str>,
+    /// They go as LOAD DATA where their types and literals allow it.
+    pub load_data: bool,
+    /// Why they all go as INSERT text, if so.
+    pub insert_because: Option<&'static str>,
+    /// Its ordinary keys are built after them, if it has any.
+    pub indexes_after: bool,
 }
 
 /// What the file holds, counted.
@@ -256,6 +262,10 @@ impl Look<'_> {
 fn of_table(look: &Look<'_>) -> TablePlan {
     let table = look.table;
     let reason = in_order_because(look);
+    let insert_because = match reason {
+        Some(_) => Some("they stay on one connection"),
+        None => super::load_data_off(look.options, look.facts),
+    };
     TablePlan {
         name: match look.schema() {
             Some(schema) => format!("{schema}.{}", table.name),
@@ -266,6 +276,11 @@ fn of_table(look: &Look<'_>) -> TablePlan {
         bytes: table.bytes,
         way: if reason.is_some() { Way::InOrder } else { Way::Lanes },
         reason,
+        load_data: insert_because.is_none(),
+        insert_because,
+        indexes_after: look.options.defer_indexes
+            && reason.is_none()
+            && table.defined_line.is_some(),
     }
 }
 

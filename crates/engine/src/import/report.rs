@@ -41,6 +41,8 @@ pub struct Report {
     pub index_seconds: f64,
     /// Batches that failed on a lane and were executed again, one statement at a time.
     pub replayed_batches: u64,
+    /// Connections that were lost and opened again.
+    pub lost_connections: u64,
     /// Where the import went on, in bytes of decoded text, if it was resumed: what is counted here
     /// came after.
     #[serde(skip_serializing_if = "Option::is_none")]

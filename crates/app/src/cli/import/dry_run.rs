@@ -13,7 +13,7 @@ use dump::source::Input;
 use engine::endpoint::Endpoint;
 use engine::error::{Error, ErrorKind};
 use engine::import::existing::{self, Existing};
-use engine::import::plan::{self, About, Plan, Way};
+use engine::import::plan::{self, About, Plan, TablePlan, Way};
 use engine::import::precheck::{Finding, Severity};
 use engine::import::target_of;
 use engine::mysql::conn::Conn;
@@ -204,7 +204,7 @@ fn tables(page: &mut String, plan: &Plan) {
     rows.extend(plan.tables.iter().take(TABLES_SHOWN).map(|table| {
         let exact = if table.rows_exact { "" } else { "≥ " };
         let how = match (table.way, table.reason) {
-            (Way::Lanes, _) => "in parallel".to_owned(),
+            (Way::Lanes, _) => in_parallel(table),
             (Way::InOrder, Some(reason)) => format!("in order: {reason}"),
             (Way::InOrder, None) => "in order".to_owned(),
         };
@@ -221,6 +221,15 @@ fn tables(page: &mut String, plan: &Plan) {
         let more = size::count((plan.tables.len() - TABLES_SHOWN) as u64);
         let _ = writeln!(page, "… and {more} more (--json has all)");
     }
+}
+
+fn in_parallel(table: &TablePlan) -> String {
+    let rows = match table.insert_because {
+        None => "as LOAD DATA".to_owned(),
+        Some(reason) => format!("as INSERT ({reason})"),
+    };
+    let indexes = if table.indexes_after { ", its keys after them" } else { "" };
+    format!("in parallel, {rows}{indexes}")
 }
 
 fn findings(page: &mut String, findings: &[Finding]) {
@@ -275,7 +284,18 @@ mod tests {
 
     fn table(name: &str, rows: u64, reason: Option<&'static str>) -> TablePlan {
         let way = if reason.is_some() { Way::InOrder } else { Way::Lanes };
-        TablePlan { name: name.into(), rows, rows_exact: true, bytes: rows * 100, way, reason }
+        let is_parallel = reason.is_none();
+        TablePlan {
+            name: name.into(),
+            rows,
+            rows_exact: true,
+            bytes: rows * 100,
+            way,
+            reason,
+            load_data: is_parallel,
+            insert_because: reason.map(|_| "they stay on one connection"),
+            indexes_after: is_parallel,
+        }
     }
 
     fn plan() -> Plan {
@@ -341,7 +361,7 @@ mod tests {
         Disk      about 200 MB with indexes and logs, 5.00 GB are free
 
         TABLE            ROWS    BYTES  HOW
-        shop.item   1,000,000   100 MB  in parallel
+        shop.item   1,000,000   100 MB  in parallel, as LOAD DATA, its keys after them
         shop.log\n         12  1.20 kB  in order: it is small
 
         error    line 58: MySQL 9.7.0 refuses the sql_mode NO_AUTO_CREATE_USER (error 1231) [unknown_sql_mode]

@@ -50,7 +50,16 @@ fn success(facts: &Facts<'_>, report: &Report) -> String {
     if report.statements == 0 {
         return format!("{}: nothing to do: the file has no statements", facts.file);
     }
-    let rate = report.applied_offset as f64 / report.seconds.max(0.001);
+    let a_second = |count: u64| (count as f64 / report.seconds.max(0.001)) as u64;
+    let bytes = report.applied_offset - report.resumed_from.unwrap_or(0).min(report.applied_offset);
+    let resumed = match report.resumed_from {
+        Some(offset) => format!(", resumed at byte {offset}"),
+        None => String::new(),
+    };
+    let replayed = match report.replayed_batches {
+        0 => String::new(),
+        count => format!(", {} batches executed again in order", size::count(count)),
+    };
     let how = match report.lanes {
         0 => "on one connection".to_owned(),
         lanes => format!("on up to {lanes} connections"),
@@ -64,14 +73,16 @@ fn success(facts: &Facts<'_>, report: &Report) -> String {
         ),
     };
     format!(
-        "imported {} into {}: {} statements, {} rows, {} in {} ({}/s) {how}{indexes}",
+        "imported {} into {}: {} statements, {} rows, {} in {} ({}/s, {} rows/s) {how}{indexes}\
+         {replayed}{resumed}",
         facts.file,
         facts.target,
         size::count(report.statements),
         size::count(report.rows),
-        size::bytes(report.applied_offset),
+        size::bytes(bytes),
         size::duration(std::time::Duration::from_secs_f64(report.seconds)),
-        size::bytes(rate as u64),
+        size::bytes(a_second(bytes)),
+        size::count(a_second(report.rows)),
     )
 }
 
@@ -206,6 +217,8 @@ fn error(failure: &Failure) -> Value {
         "schema": object.schema,
         "table": object.table,
         "row": object.row,
+        "row_line": object.row_at.map(|(line, _)| line),
+        "row_offset": object.row_at.map(|(_, offset)| offset),
         "excerpt": failure.excerpt,
         "advice": error.advice(),
     })

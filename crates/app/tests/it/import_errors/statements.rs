@@ -64,6 +64,32 @@ fn a_failing_row_is_named_without_its_values() {
 }
 
 #[test]
+fn the_row_of_a_duplicate_is_found() {
+    let mut text = String::from("CREATE TABLE t (id INT PRIMARY KEY, v INT);\n");
+    for statement in 0..50 {
+        text.push_str("INSERT INTO t VALUES\n");
+        let rows: Vec<String> =
+            (0..200).map(|row| format!("({},7)", statement * 200 + row)).collect();
+        text.push_str(&rows.join(",\n"));
+        text.push_str(";\n");
+    }
+    // One of ten thousand has the key of the first.
+    let place = text.find("(6123,7)").unwrap();
+    text.replace_range(place..place + 8, "(0000,7)");
+    let line = text[..place].lines().count() + 1;
+    let wanted = format!("row 124 (line {line} byte {place}): server error 1062");
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor);
+        for batch in ["1", "4000", "4000000"] {
+            bench.wipe();
+            let ended = bench.run(&text, &["--threads", "3", "--batch-bytes", batch]);
+            ended.check(1, &["table t, ", &wanted]);
+            assert_eq!(bench.sql("SELECT COUNT(*) FROM imp.t"), "6000", "{batch}");
+        }
+    }
+}
+
+#[test]
 fn only_the_servers_own_text_quotes_a_value() {
     let bench = Bench::start(Flavor::MariaDb);
     let text = "CREATE TABLE t (v VARCHAR(30) PRIMARY KEY);\nINSERT INTO t VALUES ('canary-7');\n\

@@ -22,7 +22,7 @@ use crate::run::failpoint;
 
 /// The ledger, and what is known of tables for its sake.
 pub(super) struct Stepping {
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     marker: Marker,
     /// The default database, as far as USE statements tell.
     database: Option<String>,
@@ -38,9 +38,9 @@ pub(super) struct Stepping {
     /// Schemas in which the account may alter tables: it has.
     switched: HashSet<String>,
     /// Tables that this run made: only where nothing was before is a count worth something.
-    fresh: HashSet<String>,
-    /// Tables whose rows the ledger counts, by name.
-    counted: HashSet<String>,
+    fresh: HashSet<(String, String)>,
+    /// Tables whose rows the ledger counts.
+    counted: HashSet<(String, String)>,
     counts_hold: bool,
     /// Counts of small tables that are not yet in the ledger: written many at a time. If they are
     /// lost, their tables are not compared.
@@ -62,7 +62,7 @@ impl Stepping {
             dropped: HashSet::new(),
             fresh: HashSet::new(),
             switched: HashSet::new(),
-            counted: counted.iter().map(|counted| counted.table.clone()).collect(),
+            counted: counted.iter().map(key_of).collect(),
             counts_hold: true,
             unwritten: Vec::new(),
         }
@@ -80,7 +80,7 @@ impl Stepping {
 
     /// What of these counts is written now: at once if the ledger has some of the table already.
     fn take_due(&mut self, counted: Vec<Counted>) -> Vec<Counted> {
-        let is_new = |c: &Counted| !self.counted.contains(&c.table);
+        let is_new = |counted: &Counted| !self.counted.contains(&key_of(counted));
         if counted.iter().all(is_new) && self.unwritten.len() < UNWRITTEN_MAX {
             self.unwritten.extend(counted);
             return Vec::new();
@@ -94,7 +94,7 @@ impl Stepping {
     }
 
     /// Schema and name of a table, where they are UTF-8 and known.
-    fn resolve(&self, table: &ObjectName) -> Option<(String, String)> {
+    pub(super) fn resolve(&self, table: &ObjectName) -> Option<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
         let schema = match &table.schema {
             Some(schema) => text(schema)?,
@@ -104,7 +104,7 @@ impl Stepping {
     }
 
     /// Whether what is inserted into a table stays whatever becomes of the transaction.
-    async fn is_loose(&mut self, table: &ObjectName) -> Result<bool> {
+    pub(super) async fn is_loose(&mut self, table: &ObjectName) -> Result<bool> {
         let Some(key) = self.resolve(table) else { return Ok(false) };
         if let Some(known) = self.loose.get(&key) {
             return Ok(*known);
@@ -152,10 +152,11 @@ impl MainConnection {
         let Some(stepping) = self.stepping.as_mut().filter(|stepping| stepping.counts_hold) else {
             return Vec::new();
         };
-        let Some((schema, table)) = stepping.resolve(table) else { return Vec::new() };
-        if !stepping.counted.contains(&table) && !stepping.fresh.contains(&table) {
+        let Some(key) = stepping.resolve(table) else { return Vec::new() };
+        if !stepping.counted.contains(&key) && !stepping.fresh.contains(&key) {
             return Vec::new();
         }
+        let (schema, table) = key;
         let mut counted = Counted { schema, table, rows };
         let is_it = |c: &Counted| c.table == counted.table && c.schema == counted.schema;
         if let Some(index) = stepping.unwritten.iter().position(is_it) {
@@ -165,12 +166,23 @@ impl MainConnection {
         vec![counted]
     }
 
-    /// Remembers that lanes bring counted rows of a table, and move the position.
-    pub fn counts(&mut self, table: &ObjectName) {
-        let Some(stepping) = &mut self.stepping else { return };
-        stepping.dropped.clear();
-        if let Some((_, table)) = stepping.resolve(table) {
-            stepping.counted.insert(table);
+    /// Lanes are about to move the position, with these counts.
+    pub fn lanes_move(&mut self, counted: &[Counted]) {
+        if let Some(stepping) = &mut self.stepping {
+            stepping.dropped.clear();
+            stepping.counted.extend(counted.iter().map(key_of));
+        }
+    }
+
+    /// How far the import is when all lanes are gone, also those that the server still works for;
+    /// nothing without a ledger.
+    pub async fn position_without_lanes(&mut self, lanes: usize) -> Result<Option<u64>> {
+        match &mut self.stepping {
+            Some(stepping) => {
+                stepping.ledger.outlive_lanes(lanes).await?;
+                stepping.ledger.offset().await.map(Some)
+            }
+            None => Ok(None),
         }
     }
 
@@ -248,7 +260,7 @@ impl MainConnection {
         let Some(stepping) = &self.stepping else { return false };
         let Some(table) = class.object.as_ref() else { return false };
         let Some(key) = stepping.resolve(table) else { return false };
-        stepping.fresh.contains(&key.1)
+        stepping.fresh.contains(&key)
             && stepping.loose.get(&key) == Some(&false)
             && stepping.switched.contains(&key.0)
             && !self.in_transaction()
@@ -296,15 +308,14 @@ impl MainConnection {
     }
 
     /// The table that a statement makes, if it is empty then.
-    fn makes_table(&self, single: &Single) -> Option<String> {
+    fn makes_table(&self, single: &Single) -> Option<(String, String)> {
         let Single { class, text, rules, .. } = single;
         let stepping = self.stepping.as_ref()?;
         let makes = class.kind == Kind::Table
             && class.action == Action::Create
             && !class.temporary
             && (self.was_dropped(class) || is_new(class, text, *rules, self.target));
-        let (_, table) = stepping.resolve(class.object.as_ref().filter(|_| makes)?)?;
-        Some(table)
+        stepping.resolve(class.object.as_ref().filter(|_| makes)?)
     }
 
     /// Keeps in mind what an object's `DROP … IF EXISTS` took away.
@@ -427,7 +438,7 @@ impl MainConnection {
             Some(stepping) => {
                 stepping.dropped.clear();
                 let counted = stepping.take_due(counted);
-                stepping.counted.extend(counted.iter().map(|counted| counted.table.clone()));
+                stepping.counted.extend(counted.iter().map(key_of));
                 let mut text = stepping.marker.advance(end, &counted);
                 text.extend_from_slice(b"; ");
                 text
@@ -571,15 +582,16 @@ impl MainConnection {
                 if is_key_switch(class, text, *rules, self.target) {
                     return Ok(());
                 }
-                stepping.unwritten.retain(|counted| counted.table != table);
-                if stepping.counted.remove(&table) {
-                    stepping.ledger.forget_counts(&table).await?;
+                let key = (schema, table);
+                stepping.unwritten.retain(|counted| key_of(counted) != key);
+                if stepping.counted.remove(&key) {
+                    stepping.ledger.forget_counts(&key.0, &key.1).await?;
                 }
                 let mut tokens = Tokens::new(&single.text, single.rules, self.target);
                 let is_innodb = class.action == Action::Create && names_innodb(&mut tokens);
                 match is_innodb {
-                    true => stepping.loose.insert((schema, table), false),
-                    false => stepping.loose.remove(&(schema, table)),
+                    true => stepping.loose.insert(key, false),
+                    false => stepping.loose.remove(&key),
                 };
             }
             Kind::Change
@@ -604,6 +616,10 @@ async fn absent(stepping: &mut Stepping, created: Doubt) -> Result<Option<Doubt>
     let Doubt::Created { kind, schema, name } = &created else { return Ok(Some(created)) };
     let is_there = doubt::exists(stepping.ledger.conn(), *kind, schema, name).await?;
     Ok((!is_there).then_some(created))
+}
+
+fn key_of(counted: &Counted) -> (String, String) {
+    (counted.schema.clone(), counted.table.clone())
 }
 
 /// Rows that an INSERT added, if its count of affected rows tells.
