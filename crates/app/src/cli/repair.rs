@@ -58,7 +58,7 @@ async fn repair(endpoint: &Endpoint, forgets: bool) -> Result<Exit, Error> {
             }
         }
     } else {
-        lines.extend(ledger::unfinished(endpoint).await?.iter().map(tell_unfinished));
+        lines.extend(ledger::unfinished(endpoint, 0).await?.iter().map(tell_unfinished));
     }
     if lines.is_empty() && repaired.failed.is_empty() {
         say(&format!("{}: nothing to repair", endpoint.redacted()));

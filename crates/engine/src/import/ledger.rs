@@ -18,8 +18,13 @@ pub mod home;
 pub use doubt::Doubt;
 use home::Home;
 
-/// How long a connection of an import that died is waited for before it is killed, in seconds.
-const DEAD_WAIT_SECS: u32 = 30;
+/// How long a connection of an import that died is waited for at once, in seconds: whoever waits may
+/// die too, and the server would go on waiting for it.
+const DEAD_WAIT_SECS: u32 = 5;
+/// How often it is waited for before it is killed, and after.
+const DEAD_WAITS: u32 = 6;
+/// How long an import may seem to be alive before it is taken to be, in seconds.
+pub const PATIENCE_SECS: u32 = 2 * DEAD_WAIT_SECS;
 
 /// A place in the file, and proof of what stood before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -374,7 +379,8 @@ async fn add(conn: &mut Conn, home: &Home, identity: &Identity, lanes: usize) ->
 }
 
 /// The imports that the ledger on this server tells of, the oldest first; none if it has no ledger.
-pub async fn unfinished(endpoint: &Endpoint) -> Result<Vec<Unfinished>> {
+/// One counts as alive if it still seems so after `patience_secs`.
+pub async fn unfinished(endpoint: &Endpoint, patience_secs: u32) -> Result<Vec<Unfinished>> {
     let mut conn = home::connect(endpoint).await?;
     let Some(home) = Home::find(&mut conn, endpoint).await? else {
         conn.close().await;
@@ -389,8 +395,11 @@ pub async fn unfinished(endpoint: &Endpoint) -> Result<Vec<Unfinished>> {
     for row in conn.rows(&query).await? {
         let mut import = unfinished_of(&row).ok_or_else(unreadable)?;
         let lock = home.marker(import.run).lock("ledger");
-        let used = conn.scalar(&format!("SELECT IS_USED_LOCK('{lock}')")).await?;
-        import.is_alive = used.is_some();
+        let got = conn.scalar(&format!("SELECT GET_LOCK('{lock}', {patience_secs})")).await?;
+        import.is_alive = got.as_deref() == Some("0");
+        if got.as_deref() == Some("1") {
+            conn.query(format!("SELECT RELEASE_LOCK('{lock}')").as_bytes()).await?;
+        }
         import.counted = counted(&mut conn, &home, import.run).await?;
         found.push(import);
     }
@@ -463,18 +472,17 @@ pub fn lane_name(lane: u64) -> String {
 /// the server may still execute what it sent.
 async fn outlive(conn: &mut Conn, lock: &str) -> Result<()> {
     for kills in [true, false] {
-        let query = format!("SELECT GET_LOCK('{lock}', {DEAD_WAIT_SECS})");
-        if conn.scalar(&query).await?.as_deref() == Some("1") {
-            conn.query(format!("SELECT RELEASE_LOCK('{lock}')").as_bytes()).await?;
-            return Ok(());
+        for _ in 0..DEAD_WAITS {
+            let query = format!("SELECT GET_LOCK('{lock}', {DEAD_WAIT_SECS})");
+            if conn.scalar(&query).await?.as_deref() == Some("1") {
+                conn.query(format!("SELECT RELEASE_LOCK('{lock}')").as_bytes()).await?;
+                return Ok(());
+            }
         }
         let holder = conn.scalar(&format!("SELECT IS_USED_LOCK('{lock}')")).await?;
-        match holder.and_then(|id| id.parse::<u64>().ok()) {
-            Some(id) if kills => {
-                // It may have ended by itself meanwhile.
-                let _ = conn.query(format!("KILL {id}").as_bytes()).await;
-            }
-            _ => {}
+        if let Some(id) = holder.and_then(|id| id.parse::<u64>().ok()).filter(|_| kills) {
+            // It may have ended by itself meanwhile.
+            let _ = conn.query(format!("KILL {id}").as_bytes()).await;
         }
     }
     let text = "a connection of the import that is to be resumed still works on the server";

@@ -61,11 +61,15 @@ pub async fn begin(
     resume: Resume,
     lanes: usize,
 ) -> Result<Beginning> {
-    let found = ledger::unfinished(endpoint).await;
     match resume {
-        Resume::Never => afresh(endpoint, identity, found.unwrap_or_default(), lanes).await,
+        Resume::Never => {
+            // Where nothing can be read, nothing is forgotten.
+            let found = ledger::unfinished(endpoint, 0).await.unwrap_or_default();
+            afresh(endpoint, identity, found, lanes).await
+        }
         Resume::Must(unsure) => {
-            let dead = pick(found?, identity)?;
+            let found = ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await?;
+            let dead = pick(found, identity)?;
             let mut ledger = Ledger::take_over(endpoint, &dead, lanes).await?;
             let mut conn = home::connect(endpoint).await?;
             let settled = settle(&mut conn, &dead, unsure).await?;
@@ -94,7 +98,7 @@ pub struct GivenUp {
 /// forgets them. What they brought in stays.
 pub async fn give_up(endpoint: &Endpoint) -> Result<Vec<GivenUp>> {
     let mut given_up = Vec::new();
-    for import in ledger::unfinished(endpoint).await? {
+    for import in ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await? {
         if import.is_alive {
             continue;
         }
