@@ -21,8 +21,9 @@ use settings::{Ledger, Run};
 
 /// The pseudo-variable that stands for MySQL's redo log, see [`Change::statement`].
 pub const REDO_LOG: &str = "Innodb_redo_log_enabled";
-/// How long the server may leave the connection that keeps the settings idle, in seconds: a year.
-const IDLE_SECS: u32 = 31_536_000;
+/// How long the server may leave a connection idle that keeps something for the whole import, in
+/// seconds: a year.
+pub const IDLE_SECS: u32 = 31_536_000;
 
 /// Where a change is felt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -9,6 +9,7 @@
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::{self, deferral::Deferral};
+use crate::import::session::from_hex;
 use crate::mysql::conn::Conn;
 
 pub mod care;
@@ -338,7 +339,7 @@ impl Ledger {
         let rows = self.conn.rows(&query).await?;
         rows.into_iter()
             .map(|row| {
-                let text = unhex(&row.into_iter().next()??)?;
+                let text = from_hex(&row.into_iter().next()??)?;
                 serde_json::from_str(&text).ok()
             })
             .collect::<Option<Vec<Deferral>>>()
@@ -431,8 +432,8 @@ async fn counted(conn: &mut Conn, home: &Home, run: u64) -> Result<Vec<Counted>>
         .map(|row| {
             let cell = |index: usize| row.get(index).cloned().flatten();
             Some(Counted {
-                schema: unhex(&cell(0)?)?,
-                table: unhex(&cell(1)?)?,
+                schema: from_hex(&cell(0)?)?,
+                table: from_hex(&cell(1)?)?,
                 rows: cell(2).and_then(|rows| rows.parse().ok()),
             })
         })
@@ -445,11 +446,15 @@ fn unfinished_of(row: &[Option<String>]) -> Option<Unfinished> {
     let number = |index: usize| cell(index)?.parse::<u64>().ok();
     let doubt = match cell(7) {
         None => None,
-        Some(text) => Some(Doubt::of_text(&unhex(&text)?)?),
+        Some(text) => Some(Doubt::of_text(&from_hex(&text)?)?),
     };
     Some(Unfinished {
         run: number(0)?,
-        identity: Identity { file: unhex(&cell(1)?)?, size: number(2), options: unhex(&cell(3)?)? },
+        identity: Identity {
+            file: from_hex(&cell(1)?)?,
+            size: number(2),
+            options: from_hex(&cell(3)?)?,
+        },
         position: Position {
             offset: number(4)?,
             check: Check { offset: number(5)?, digest: number(6)? },
@@ -502,13 +507,4 @@ fn unreadable() -> Error {
 fn hex(bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
     format!("X'{digits}'")
-}
-
-fn unhex(digits: &str) -> Option<String> {
-    let bytes: Option<Vec<u8>> = digits
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect();
-    String::from_utf8(bytes?).ok()
 }

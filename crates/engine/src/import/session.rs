@@ -172,7 +172,8 @@ fn quoted(value: &str) -> String {
     }
 }
 
-fn from_hex(text: &str) -> Option<String> {
+/// The text that `HEX()` gave.
+pub(super) fn from_hex(text: &str) -> Option<String> {
     let digits: Option<Vec<u8>> = text
         .as_bytes()
         .chunks(2)

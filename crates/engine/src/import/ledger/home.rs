@@ -8,6 +8,7 @@
 use super::Marker;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
+use crate::import::fast::IDLE_SECS;
 use crate::import::table::literal;
 use crate::mysql::conn::Conn;
 
@@ -179,8 +180,11 @@ impl Home {
 /// A connection for work on the ledger: what the file says to its sessions never reaches it.
 pub async fn connect(endpoint: &Endpoint) -> Result<Conn> {
     let mut conn = Conn::open(endpoint, "import ledger").await?;
-    // Nothing of an import should ever lock it out for long; if it happens it is to be seen.
-    let text = format!("SET SESSION sql_mode = '', lock_wait_timeout = {LOCK_WAIT_SECS}");
+    // Nothing of an import should ever lock it out for long; if it happens it is to be seen. It says
+    // that the import is alive, and may have nothing else to do while a large table is loaded.
+    let text = format!(
+        "SET SESSION sql_mode = '', lock_wait_timeout = {LOCK_WAIT_SECS}, wait_timeout = {IDLE_SECS}"
+    );
     conn.query(text.as_bytes()).await?;
     Ok(conn)
 }
