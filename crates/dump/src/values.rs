@@ -7,6 +7,10 @@
 
 use crate::rules::{Client, Multibyte, Rules};
 
+mod plain;
+
+pub use plain::plain_rows;
+
 /// Complete rows at the start of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WholeRows {

@@ -1,7 +1,9 @@
 //! Rows and cells of `INSERT … VALUES`.
 
 use dump::rules::{Client, Multibyte, Rules};
-use dump::values::{Cells, Kind, Rows, whole_rows};
+use dump::values::{Cells, Kind, Rows, plain_rows, whole_rows};
+use proptest::prelude::*;
+use proptest::sample::select;
 
 fn rules() -> Rules {
     Rules::new(Client::MariaDb)
@@ -172,4 +174,80 @@ fn cells_are_trimmed_and_none_is_lost() {
     );
     check_cells("(,1)", rules(), &[("", Expression), ("1", Number)]);
     check_cells("(1,)", rules(), &[("1", Number), ("", Expression)]);
+}
+
+/// A cell as both readers tell it: row, position, kind, text.
+type Told = (u64, usize, Kind, Vec<u8>);
+
+/// What the careful reader tells about rows of literals up to the text's end; nothing about others.
+fn careful(text: &[u8], rules: Rules) -> Option<Vec<Told>> {
+    let mut told = Vec::new();
+    let mut rows = Rows::new(text, rules);
+    for (number, row) in (0..).zip(rows.by_ref()) {
+        let row = &text[row.start..row.end];
+        for (position, cell) in Cells::new(row, rules).enumerate() {
+            if cell.kind == Kind::Expression {
+                return None;
+            }
+            told.push((number, position, cell.kind, row[cell.start..cell.end].to_vec()));
+        }
+    }
+    (!told.is_empty() && rows.at_end()).then_some(told)
+}
+
+/// What the quick reader tells.
+fn quick(text: &[u8], rules: Rules) -> Option<Vec<Told>> {
+    let mut told: Vec<Told> = Vec::new();
+    let rows = plain_rows(text, rules, |position, kind, cell| {
+        let row = told.last().map_or(0, |last| last.0 + u64::from(position == 0));
+        told.push((row, position, kind, cell.to_vec()));
+    })?;
+    assert_eq!(Some(rows), told.last().map(|last| last.0 + 1));
+    Some(told)
+}
+
+#[test]
+fn rows_as_dumps_write_them_are_read_quickly() {
+    for text in [
+        "(1,'a',NULL)",
+        "(1,-2.50,1e-7,'it\\'s','it''s','',\"q\"),\n(0x00FF,x'0f',0b1,b'01',_binary '\\0'),(1, 2 ) ",
+    ] {
+        for client in [Client::MariaDb, Client::MySql] {
+            let told = quick(text.as_bytes(), Rules::new(client));
+            assert!(
+                told.is_some() && told == careful(text.as_bytes(), Rules::new(client)),
+                "{text}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+    /// Where the quick reader does not give up, both tell the same.
+    #[test]
+    fn the_quick_reader_agrees_with_the_careful_one(
+        parts in prop::collection::vec(
+            select(vec![
+                "(", ")", ",", "(1,", "),(", "1", "-1", "--1", "1.5", ".5", "1.", "1e5", "1e", "+1", "'",
+                "'a'", "''", "\"", "\"a\"", "\\", "\\'", "'a\\'b'", "'a''b'", "NULL", "null", "NULLS",
+                "TRUE", "0x1F", "0x", "0b01", "0b2", "x'1'", "X'1f'", "b'1'", "_binary", "_utf8mb4 'x'",
+                "N'x'", "`", "/* ' */", "-- x\n", "#", " ", "\n", "\x0B", "é", "f(1)", "1-2", "\\N",
+            ]),
+            0..12,
+        ),
+        inside in any::<bool>(),
+        no_backslash_escapes in any::<bool>(),
+        ansi_quotes in any::<bool>(),
+    ) {
+        let mut text = parts.concat();
+        if inside {
+            text = format!("({text})");
+        }
+        let rules = Rules { no_backslash_escapes, ansi_quotes, ..rules() };
+        if let Some(told) = quick(text.as_bytes(), rules) {
+            prop_assert_eq!(Some(told), careful(text.as_bytes(), rules), "{}", text);
+        }
+    }
 }

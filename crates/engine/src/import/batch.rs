@@ -10,7 +10,7 @@ use dump::insert::Head;
 use dump::reader::Place;
 use dump::rules::Rules;
 use dump::statement::ObjectName;
-use dump::values::{Cells, Kind, Rows};
+use dump::values::{Cells, Kind, Rows, plain_rows};
 
 use super::ledger::{Check, Position};
 
@@ -182,28 +182,42 @@ pub struct Literal {
 /// follows them. Otherwise the statement has to be executed in step.
 pub fn literal_rows(text: &[u8], values_at: usize, rules: Rules) -> Option<Literal> {
     let rows_text = text.get(values_at..)?;
+    let mut given = Vec::new();
+    let plain =
+        plain_rows(rows_text, rules, |index, kind, cell| note(&mut given, index, kind, cell));
+    if let Some(rows) = plain {
+        return Some(Literal { values_at, rows, given });
+    }
+    given.clear();
     let mut rows = Rows::new(rows_text, rules);
-    let mut found = Literal { values_at, ..Literal::default() };
+    let mut found = 0;
     for row in rows.by_ref() {
         let row = &rows_text[row.start..row.end];
-        found.rows += 1;
+        found += 1;
         for (index, cell) in Cells::new(row, rules).enumerate() {
-            if index >= found.given.len() {
-                found.given.push(Given::default());
+            if cell.kind == Kind::Expression {
+                return None;
             }
-            let given = &mut found.given[index];
-            match cell.kind {
-                Kind::Expression => return None,
-                Kind::Null | Kind::Default => given.nothing = true,
-                Kind::Number => given.zero |= !is_plainly_not_zero(&row[cell.start..cell.end]),
-                Kind::String => {
-                    given.zero |= !is_plainly_not_zero(&row[cell.start + 1..cell.end - 1]);
-                }
-                Kind::Boolean | Kind::Introduced | Kind::Hex | Kind::Bit => given.zero = true,
-            }
+            note(&mut given, index, cell.kind, &row[cell.start..cell.end]);
         }
     }
-    (found.rows > 0 && rows.at_end()).then_some(found)
+    (found > 0 && rows.at_end()).then_some(Literal { values_at, rows: found, given })
+}
+
+/// Adds a literal to what its position is given.
+fn note(given: &mut Vec<Given>, index: usize, kind: Kind, cell: &[u8]) {
+    if index >= given.len() {
+        given.push(Given::default());
+    }
+    let given = &mut given[index];
+    match kind {
+        Kind::Null | Kind::Default => given.nothing = true,
+        Kind::Number => given.zero |= !is_plainly_not_zero(cell),
+        Kind::String => given.zero |= !is_plainly_not_zero(&cell[1..]),
+        Kind::Boolean | Kind::Introduced | Kind::Hex | Kind::Bit | Kind::Expression => {
+            given.zero = true;
+        }
+    }
 }
 
 /// An integer that starts with a digit other than 0. A leading zero, sign or blank is left to the
