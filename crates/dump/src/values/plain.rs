@@ -90,13 +90,11 @@ fn string(text: &[u8], mut pos: usize, quote: u8, rules: Rules) -> Option<usize>
             true => memchr::memchr(quote, rest)?,
             false => memchr::memchr2(quote, b'\\', rest)?,
         };
-        if text[pos] == b'\\' && !rules.no_backslash_escapes {
-            pos += 1;
-        } else if text.get(pos + 1) == Some(&quote) {
-            pos += 1;
-        } else {
+        let escapes = text[pos] == b'\\' && !rules.no_backslash_escapes;
+        if !escapes && text.get(pos + 1) != Some(&quote) {
             return Some(pos + 1);
         }
+        pos += 1;
     }
 }
 

@@ -30,11 +30,12 @@ use crate::run::failpoint;
 use crate::run::progress::Progress;
 use builder::{Builder, Setting};
 use deferral::{Deferral, Reason};
-use sight::{Created, MENTIONED_MAX, may_be};
+use sight::{Created, MENTIONED_MAX, Waiting, may_be};
 
 pub mod builder;
 pub mod deferral;
 pub mod definition;
+pub mod promise;
 pub mod sight;
 #[cfg(test)]
 mod tests;
@@ -57,11 +58,26 @@ struct Pending {
     /// The file's session when they were taken out.
     session: Option<Arc<SessionState>>,
     place: Place,
+    /// Tables that were made since, and are certain to suit the foreign keys that wait.
+    promised: Vec<String>,
     /// Steps of `Deferral::add` that are done.
     done: usize,
     /// The task has it.
     queued: bool,
     seconds: f64,
+}
+
+impl Pending {
+    /// Foreign keys are not checked. That stays so: a statement that changes it sees all tables.
+    fn unchecked(&self) -> bool {
+        let session = self.session.as_ref();
+        session.is_some_and(|session| !session.facts().foreign_key_checks)
+    }
+
+    /// The tables that its foreign keys refer to, and that may not suit them.
+    fn open_parents(&self) -> impl Iterator<Item = &String> {
+        self.deferral.parents.iter().filter(|parent| !self.promised.contains(parent))
+    }
 }
 
 /// Indexes that are built.
@@ -184,8 +200,7 @@ impl Indexes {
         if self.pending.len() >= PENDING_MAX {
             return Err("too many tables wait for theirs");
         }
-        let is_parent =
-            |p: &Pending| p.deferral.parents.iter().any(|n| n.eq_ignore_ascii_case(table));
+        let is_parent = |p: &Pending| p.open_parents().any(|n| n.eq_ignore_ascii_case(table));
         if self.pending.iter().any(is_parent) {
             return Err("foreign keys that wait refer to it");
         }
@@ -215,8 +230,9 @@ impl Indexes {
     fn wait_for(&mut self, deferral: Deferral, session: Option<Arc<SessionState>>, place: Place) {
         self.next_id += 1;
         let (id, deferral) = (self.next_id, Arc::new(deferral));
-        let (done, queued, seconds) = (0, false, 0.0);
-        self.pending.push(Pending { id, deferral, session, place, done, queued, seconds });
+        let (promised, done, queued, seconds) = (Vec::new(), 0, false, 0.0);
+        let pending = Pending { id, deferral, session, place, promised, done, queued, seconds };
+        self.pending.push(pending);
     }
 
     /// No table waits, and none came to nothing.
@@ -224,19 +240,36 @@ impl Indexes {
         self.pending.is_empty() && self.unbuilt.is_empty()
     }
 
-    /// The ids of tables that wait or waited in vain, with the names that belong to each: its own,
-    /// and those of the tables that its foreign keys refer to.
-    pub fn names(&mut self) -> (Vec<u64>, Vec<Vec<&str>>) {
+    /// A table is about to be made: notes it where the foreign keys that wait are certain to suit.
+    pub fn promise(&mut self, name: &ObjectName, database: Option<&str>, text: &[u8]) {
+        let (Some((schema, table)), Ok(text)) =
+            (full_name(name, database), std::str::from_utf8(text))
+        else {
+            return;
+        };
+        for pending in &mut self.pending {
+            let deferral = &pending.deferral;
+            let refers = deferral.schema == schema && deferral.parents.contains(&table);
+            if refers && pending.unchecked() && promise::keeps(&deferral.definition, text) {
+                pending.promised.push(table.clone());
+            }
+        }
+    }
+
+    /// The ids of tables that wait or waited in vain, and what could be missed of them.
+    pub fn waiting(&mut self) -> (Vec<u64>, Vec<Waiting<'_>>) {
         self.take_built();
-        let waiting = self.pending.iter().map(|pending| (pending.id, &pending.deferral));
-        let in_vain = self.unbuilt.iter().map(|unbuilt| (unbuilt.id, &unbuilt.deferral));
-        waiting
-            .chain(in_vain)
-            .map(|(id, deferral)| {
-                let parents = deferral.parents.iter().map(String::as_str);
-                (id, std::iter::once(deferral.table.as_str()).chain(parents).collect())
-            })
-            .unzip()
+        let waiting = self.pending.iter().map(|pending| {
+            let waiting = Waiting {
+                promised: pending.promised.iter().map(String::as_str).collect(),
+                unchecked: pending.unchecked(),
+                has_keys: pending.done > 0,
+                ..Waiting::of(&pending.deferral)
+            };
+            (pending.id, waiting)
+        });
+        let in_vain = self.unbuilt.iter().map(|u| (u.id, Waiting::of(&u.deferral)));
+        waiting.chain(in_vain).unzip()
     }
 
     /// The tables of this name that are being built, or will be without further asking.

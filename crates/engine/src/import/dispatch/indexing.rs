@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use dump::reader::Place;
-use dump::statement::{Kind, ObjectName};
+use dump::statement::{Action, Kind, ObjectName};
 use dump::token::Tokens;
 
 use super::{Dispatcher, Ended};
@@ -34,8 +34,14 @@ impl Dispatcher {
         let (class, text, rules) = (&single.class, single.text.as_slice(), single.rules);
         let target = self.parts.target;
         if !self.indexes.is_empty() {
-            let (ids, names) = self.indexes.names();
-            let seen = match sight::sees(class, text, rules, target, &names) {
+            if let Some(name) = &class.object
+                && class.kind == Kind::Table
+                && class.action == Action::Create
+            {
+                self.indexes.promise(name, self.database.as_deref(), text);
+            }
+            let (ids, waiting) = self.indexes.waiting();
+            let seen = match sight::sees(class, text, rules, target, &waiting) {
                 Sees::Nothing => Vec::new(),
                 Sees::Tables(tables) => tables.into_iter().map(|index| ids[index]).collect(),
                 Sees::All => ids,
@@ -60,7 +66,7 @@ impl Dispatcher {
         self.indexes.mentioned(trace.mentioned);
         if !self.indexes.is_empty() && self.parts.main.in_transaction() {
             // It holds no table yet, and would not let go of those that it takes.
-            let (all, _names) = self.indexes.names();
+            let (all, _waiting) = self.indexes.waiting();
             self.settle_indexes(&all).await?;
         }
         Ok(())
@@ -182,7 +188,7 @@ impl Dispatcher {
             }
             self.indexes.import_failed();
         }
-        let (all, _names) = self.indexes.names();
+        let (all, _waiting) = self.indexes.waiting();
         if !all.is_empty() {
             // A connection that is gone has no locks.
             let _ = self.parts.main.release_locks().await;

@@ -6,6 +6,10 @@
 /// What the text says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
+    /// The table's name.
+    pub name: String,
+    /// Its columns: the name, and what follows it on its line.
+    pub columns: Vec<(String, String)>,
     /// Columns that AUTO_INCREMENT numbers.
     pub auto_increment: Vec<String>,
     /// Columns that are computed when they are read.
@@ -16,6 +20,8 @@ pub struct Definition {
     pub foreign_keys: Vec<ForeignKey>,
     /// It is an InnoDB table without system versioning.
     pub plain_innodb: bool,
+    /// What follows the lines, from `)` on.
+    pub tail: String,
 }
 
 /// What a key is, as far as it matters here.
@@ -55,17 +61,20 @@ pub struct ForeignKey {
     pub parent_schema: Option<String>,
     /// The table that it refers to.
     pub parent: String,
+    /// That table's columns.
+    pub parent_columns: Vec<String>,
     /// Its line, without the comma.
     pub line: String,
 }
 
 /// Reads a definition; nothing if a line is not as expected.
 pub fn parse(text: &str) -> Option<Definition> {
-    let (lines, tail) = split(text)?;
-    let mut found = Definition::default();
+    let (name, lines, tail) = split(text)?;
+    let mut found = Definition { name, tail: tail.to_owned(), ..Definition::default() };
     for line in lines {
         if line.starts_with('`') {
             let (name, rest) = quoted(line)?;
+            found.columns.push((name.clone(), rest.to_owned()));
             let bare = unquoted(rest);
             if bare.contains(" AUTO_INCREMENT") {
                 found.auto_increment.push(name.clone());
@@ -105,7 +114,7 @@ pub fn masked(text: &str) -> String {
 
 /// The text as it is without these keys and constraints.
 pub fn without(text: &str, left_out: &[String]) -> Option<String> {
-    let (lines, tail) = split(text)?;
+    let (_name, lines, tail) = split(text)?;
     let head = text.lines().next()?;
     let kept: Vec<String> = lines
         .iter()
@@ -115,10 +124,11 @@ pub fn without(text: &str, left_out: &[String]) -> Option<String> {
     Some(format!("{head}\n{}\n{tail}", kept.join(",\n")))
 }
 
-/// The lines between the parentheses, without indent and comma, and what follows from `)` on.
-fn split(text: &str) -> Option<(Vec<&str>, &str)> {
+/// The name, the lines between the parentheses, without indent and comma, and what follows from `)`
+/// on.
+fn split(text: &str) -> Option<(String, Vec<&str>, &str)> {
     let rest = text.strip_prefix("CREATE TABLE ")?;
-    let (_name, rest) = quoted(rest)?;
+    let (name, rest) = quoted(rest)?;
     let mut rest = rest.strip_prefix(" (\n")?;
     let mut lines = Vec::new();
     while !rest.starts_with(')') {
@@ -128,7 +138,7 @@ fn split(text: &str) -> Option<(Vec<&str>, &str)> {
         lines.push(line);
         rest = after;
     }
-    Some((lines, rest))
+    Some((name, lines, rest))
 }
 
 fn key(line: &str) -> Option<Key> {
@@ -160,11 +170,16 @@ fn foreign_key(name: String, rest: &str, line: &str) -> Option<ForeignKey> {
     let (columns, rest) = columns(rest)?;
     let rest = rest.strip_prefix(" REFERENCES ")?;
     let (first, rest) = quoted(rest)?;
-    let (parent_schema, parent) = match rest.strip_prefix('.') {
-        Some(rest) => (Some(first), quoted(rest)?.0),
-        None => (None, first),
+    let (parent_schema, parent, rest) = match rest.strip_prefix('.') {
+        Some(rest) => {
+            let (parent, rest) = quoted(rest)?;
+            (Some(first), parent, rest)
+        }
+        None => (None, first, rest),
     };
-    Some(ForeignKey { name, columns, parent_schema, parent, line: line.to_owned() })
+    let (parent_columns, _actions) = self::columns(rest.strip_prefix(' ')?)?;
+    let line = line.to_owned();
+    Some(ForeignKey { name, columns, parent_schema, parent, parent_columns, line })
 }
 
 /// ``(`a`,`b`(10) DESC)``: the columns, none if one is an expression, and what follows.
@@ -242,7 +257,7 @@ fn quoted_length(text: &str) -> Option<usize> {
 }
 
 /// The text without what is quoted in it.
-fn unquoted(text: &str) -> String {
+pub fn unquoted(text: &str) -> String {
     let mut bare = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(['\'', '`']) {

@@ -10,6 +10,8 @@ use dump::rules::Rules;
 use dump::statement::{Action, Class, Kind};
 use dump::token::{Target, Token, Tokens};
 
+use super::deferral::Deferral;
+
 /// Whose indexes a statement could miss.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sees {
@@ -21,6 +23,61 @@ pub enum Sees {
     All,
 }
 
+/// A table that waits for its indexes, by the names with which it is in sight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting<'a> {
+    /// Its own.
+    pub table: &'a str,
+    /// The tables that its foreign keys refer to.
+    pub parents: Vec<&'a str>,
+    /// Those of them that were made since, and are certain to suit.
+    pub promised: Vec<&'a str>,
+    /// What waits: the names of its keys and constraints.
+    pub parts: Vec<&'a str>,
+    /// The session does not check foreign keys.
+    pub unchecked: bool,
+    /// Its keys are there again; only foreign keys wait.
+    pub has_keys: bool,
+}
+
+impl<'a> Waiting<'a> {
+    /// Nothing promised, everything checked.
+    pub fn of(deferral: &'a Deferral) -> Waiting<'a> {
+        Waiting {
+            table: &deferral.table,
+            parents: deferral.parents.iter().map(String::as_str).collect(),
+            promised: Vec::new(),
+            parts: deferral.names.iter().map(String::as_str).collect(),
+            unchecked: false,
+            has_keys: false,
+        }
+    }
+
+    /// Its own name, and those of tables that it refers to.
+    fn all(&self) -> Vec<&'a str> {
+        std::iter::once(self.table).chain(self.parents.iter().copied()).collect()
+    }
+
+    /// Without the tables that are certain to suit.
+    fn open(&self) -> Vec<&'a str> {
+        self.all().into_iter().filter(|name| !self.promised.contains(name)).collect()
+    }
+
+    /// What must be whole before another table's foreign keys refer to it: its keys.
+    fn to_refer(&self) -> Vec<&'a str> {
+        if self.has_keys { Vec::new() } else { vec![self.table] }
+    }
+
+    /// What must be whole before a table of a name goes away: without checks, keys that refer to it
+    /// may as well come later, unless they rely on its shape.
+    fn to_drop(&self) -> Vec<&'a str> {
+        match self.unchecked {
+            true => std::iter::once(self.table).chain(self.promised.iter().copied()).collect(),
+            false => self.all(),
+        }
+    }
+}
+
 /// Assignments after which the difference shows: foreign keys are checked from then on, or what
 /// follows is a transaction, which would hold on to the tables.
 const TELLING: [&[u8]; 3] = [b"foreign_key_checks", b"autocommit", b"completion_type"];
@@ -28,21 +85,20 @@ const TELLING: [&[u8]; 3] = [b"foreign_key_checks", b"autocommit", b"completion_
 /// The most names that are kept of what the file's programs mention.
 pub const MENTIONED_MAX: usize = 100_000;
 
-/// Tells what a statement sees. `pending` are the names that belong to each table: its own, and
-/// those of the tables that its foreign keys refer to.
+/// Tells what a statement sees of the tables in `pending`.
 pub fn sees(
     class: &Class,
     text: &[u8],
     rules: Rules,
     target: Target,
-    pending: &[Vec<&str>],
+    pending: &[Waiting<'_>],
 ) -> Sees {
     let has = |words: &[&str]| {
         Tokens::new(text, rules, target).any(|t| words.iter().any(|word| t.token.is(word)))
     };
     match class.kind {
         Kind::Empty | Kind::Use | Kind::UnlockTables => Sees::Nothing,
-        Kind::LockTables => naming(&words(text, rules, target), pending),
+        Kind::LockTables => naming(&words(text, rules, target), pending, Waiting::open),
         Kind::EndTransaction => {
             if has(&["XA"]) {
                 Sees::All
@@ -66,11 +122,20 @@ pub fn sees(
         Kind::Table if has(&["SELECT"]) => Sees::All,
         // Columns and keys may be called as tables are.
         Kind::Table if class.action == Action::Create && !has(&["LIKE", "UNION"]) => {
-            naming(&referred(class, text, rules, target), pending)
+            let names = referred(class, text, rules, target);
+            naming(&names.created, pending, Waiting::open)
+                .and(naming(&names.parents, pending, Waiting::to_refer))
+                // The names of constraints are unique in a schema.
+                .and(naming(&names.constraints, pending, |waiting| waiting.parts.clone()))
         }
-        Kind::Table => naming(&words(text, rules, target), pending),
+        Kind::Table if class.action == Action::Drop => {
+            naming(&words(text, rules, target), pending, Waiting::to_drop)
+        }
+        Kind::Table => naming(&words(text, rules, target), pending, Waiting::all),
         // What they do when they run is what their text names; see `mentioned` for tables to come.
-        Kind::View | Kind::Routine | Kind::Trigger => naming(&words(text, rules, target), pending),
+        Kind::View | Kind::Routine | Kind::Trigger => {
+            naming(&words(text, rules, target), pending, Waiting::all)
+        }
         Kind::Begin
         | Kind::Change
         | Kind::Query
@@ -85,12 +150,32 @@ pub fn sees(
     }
 }
 
-/// The tables that one of these words may name.
-fn naming(words: &[Vec<u8>], pending: &[Vec<&str>]) -> Sees {
-    let is_there = |name: &str| words.iter().any(|word| may_be(word, name));
+/// The tables of whose names one of these words may be one.
+fn naming<'a>(
+    words: &[Vec<u8>],
+    pending: &[Waiting<'a>],
+    names: impl Fn(&Waiting<'a>) -> Vec<&'a str>,
+) -> Sees {
+    let is_there = |name: &&str| words.iter().any(|word| may_be(word, name));
     let tables: Vec<usize> =
-        (0..pending.len()).filter(|&index| pending[index].iter().any(|n| is_there(n))).collect();
+        (0..pending.len()).filter(|&index| names(&pending[index]).iter().any(is_there)).collect();
     if tables.is_empty() { Sees::Nothing } else { Sees::Tables(tables) }
+}
+
+impl Sees {
+    /// What one of both sees.
+    fn and(self, other: Sees) -> Sees {
+        match (self, other) {
+            (Sees::Nothing, seen) | (seen, Sees::Nothing) => seen,
+            (Sees::Tables(mut tables), Sees::Tables(more)) => {
+                tables.extend(more);
+                tables.sort_unstable();
+                tables.dedup();
+                Sees::Tables(tables)
+            }
+            (Sees::All, _) | (_, Sees::All) => Sees::All,
+        }
+    }
 }
 
 /// Every word that may be a name.
@@ -98,18 +183,31 @@ fn words(text: &[u8], rules: Rules, target: Target) -> Vec<Vec<u8>> {
     Tokens::new(text, rules, target).filter_map(|spanned| spanned.token.name()).collect()
 }
 
-/// The table that a CREATE is about, and those that its foreign keys refer to.
-fn referred(class: &Class, text: &[u8], rules: Rules, target: Target) -> Vec<Vec<u8>> {
-    let Some(object) = &class.object else { return words(text, rules, target) };
-    let mut names = vec![object.name.clone()];
+/// Names in a CREATE TABLE.
+#[derive(Default)]
+struct Referred {
+    /// The table that it is about.
+    created: Vec<Vec<u8>>,
+    /// Those that its foreign keys refer to.
+    parents: Vec<Vec<u8>>,
+    constraints: Vec<Vec<u8>>,
+}
+
+fn referred(class: &Class, text: &[u8], rules: Rules, target: Target) -> Referred {
+    let Some(object) = &class.object else {
+        return Referred { created: words(text, rules, target), ..Referred::default() };
+    };
+    let mut found = Referred { created: vec![object.name.clone()], ..Referred::default() };
     let mut tokens = Tokens::new(text, rules, target).map(|spanned| spanned.token);
     while let Some(token) = tokens.next() {
         if token.is("REFERENCES") {
             // With a schema before it or without.
-            names.extend(tokens.by_ref().take(3).filter_map(|token| token.name()));
+            found.parents.extend(tokens.by_ref().take(3).filter_map(|token| token.name()));
+        } else if token.is("CONSTRAINT") {
+            found.constraints.extend(tokens.next().and_then(|token| token.name()));
         }
     }
-    names
+    found
 }
 
 /// Whether a name in a statement may mean this table. Letters beyond ASCII have capitals too, and

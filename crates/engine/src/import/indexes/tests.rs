@@ -8,7 +8,8 @@ use dump::token::Target;
 
 use super::deferral::{self, Circumstances, Presence, Reason};
 use super::definition::{self, KeyKind, masked, without};
-use super::sight::{self, Sees};
+use super::promise;
+use super::sight::{self, Sees, Waiting};
 
 /// As MariaDB 10.11 writes it.
 const MARIADB: &str = "CREATE TABLE `c` (
@@ -176,13 +177,23 @@ fn a_plan_tells_what_is_there() {
     assert_eq!(planned.presence(&text.replace("`f` text", "`f` blob")), Presence::Changed);
 }
 
+const WAITING: Waiting<'static> = Waiting {
+    table: "",
+    parents: Vec::new(),
+    promised: Vec::new(),
+    parts: Vec::new(),
+    unchecked: false,
+    has_keys: false,
+};
+
 const MINE: Target = Target { server: Client::MariaDb, version: 101_119 };
 
 #[track_caller]
 fn check_sees(text: &str, expected: &Sees) {
     let rules = Rules::new(Client::MariaDb);
     let class = statement::classify(text.as_bytes(), rules, MINE);
-    let pending = [vec!["item", "shop"], vec!["größe"]];
+    let waiting = |table, parents| Waiting { table, parents, ..WAITING };
+    let pending = [waiting("item", vec!["shop"]), waiting("größe", Vec::new())];
     let seen = sight::sees(&class, text.as_bytes(), rules, MINE, &pending);
     assert_eq!(seen, *expected, "{text}");
 }
@@ -276,4 +287,99 @@ fn names_of_keys_are_those_that_the_file_gives() {
         let class = statement::classify(text.as_bytes(), rules, MINE);
         assert_eq!(sight::created(&class, text.as_bytes(), rules, MINE), None, "{text}");
     }
+}
+
+#[track_caller]
+fn check_sees_of(waiting: &Waiting<'_>, text: &str, expected: bool) {
+    let rules = Rules::new(Client::MariaDb);
+    let class = statement::classify(text.as_bytes(), rules, MINE);
+    let waiting = std::slice::from_ref(waiting);
+    let seen = sight::sees(&class, text.as_bytes(), rules, MINE, waiting) != Sees::Nothing;
+    assert_eq!(seen, expected, "{text}");
+}
+
+#[test]
+fn a_parent_that_is_certain_to_suit_may_be_made() {
+    let waiting = Waiting { table: "item", parents: vec!["shop", "town"], ..WAITING };
+    let promised = Waiting { promised: vec!["shop"], unchecked: true, ..waiting.clone() };
+    for (text, seen, seen_promised) in [
+        ("CREATE TABLE shop (id INT)", true, false),
+        ("CREATE TABLE town (id INT)", true, true),
+        ("LOCK TABLES shop WRITE", true, false),
+        ("DROP TABLE IF EXISTS town", true, false),
+        // Another shop could come.
+        ("DROP TABLE shop", true, true),
+        ("ALTER TABLE shop ADD a INT", true, true),
+        ("CREATE TRIGGER t BEFORE INSERT ON shop FOR EACH ROW SET @a = 1", true, true),
+        ("CREATE VIEW v AS SELECT * FROM shop", true, true),
+    ] {
+        check_sees_of(&waiting, text, seen);
+        check_sees_of(&promised, text, seen_promised);
+    }
+}
+
+#[test]
+fn keys_that_are_there_may_be_referred_to() {
+    let waiting = Waiting { table: "item", parents: vec!["shop"], ..WAITING };
+    let has_keys = Waiting { has_keys: true, ..waiting.clone() };
+    let child = "CREATE TABLE other (id INT, FOREIGN KEY (id) REFERENCES item (id))";
+    check_sees_of(&waiting, child, true);
+    check_sees_of(&has_keys, child, false);
+    check_sees_of(&has_keys, "CREATE TABLE item (id INT)", true);
+    check_sees_of(&waiting, &child.replace("item", "shop"), false);
+}
+
+#[test]
+fn a_constraint_of_the_same_name_sees_the_one_that_waits() {
+    let waiting = Waiting { table: "item", parts: vec!["fk_a"], ..WAITING };
+    let other = "CREATE TABLE other (a INT, CONSTRAINT `FK_A` FOREIGN KEY (a) REFERENCES b (id))";
+    check_sees_of(&waiting, other, true);
+    check_sees_of(&waiting, &other.replace("FK_A", "fk_b"), false);
+}
+
+/// A table and one that it refers to, as dumps write them.
+const CHILD: &str = "CREATE TABLE `item` (
+  `id` int NOT NULL,
+  `shop` bigint(20) unsigned NOT NULL,
+  `code` varchar(10) NOT NULL COMMENT 'a \\'quoted\\' COLLATE',
+  PRIMARY KEY (`id`),
+  KEY `s` (`shop`,`code`),
+  CONSTRAINT `f` FOREIGN KEY (`shop`, `code`) REFERENCES `shop` (`id`, `c`) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci";
+const PARENT: &str = "CREATE TABLE `shop` (
+  `id` bigint unsigned NOT NULL AUTO_INCREMENT,
+  `c` varchar(10) NOT NULL DEFAULT 'x',
+  `n` int DEFAULT NULL,
+  PRIMARY KEY (`id`,`c`),
+  KEY `n` (`n`)
+) ENGINE=InnoDB AUTO_INCREMENT=7 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci";
+
+#[test]
+fn only_the_same_types_and_the_whole_primary_key_are_certain() {
+    assert!(promise::keeps(CHILD, PARENT));
+    for (from, to) in [
+        ("bigint unsigned", "bigint"),
+        ("bigint unsigned", "int unsigned"),
+        ("bigint unsigned", "bigint unsigned zerofill"),
+        ("bigint unsigned", "bigint /*!40000 unsigned */"),
+        ("varchar(10)", "varchar(11)"),
+        ("varchar(10)", "varchar(10) CHARACTER SET latin1"),
+        ("varchar(10)", "varchar(10) GENERATED ALWAYS AS ('x') STORED"),
+        ("(`id`,`c`)", "(`c`,`id`)"),
+        ("(`id`,`c`)", "(`id`)"),
+        ("(`id`,`c`)", "(`id`,`c`(5))"),
+        ("(`id`,`c`)", "(`id`,`c` DESC)"),
+        ("PRIMARY KEY", "UNIQUE KEY `u`"),
+        ("general_ci", "unicode_ci"),
+        (" COLLATE=utf8mb4_general_ci", ""),
+        ("InnoDB", "MyISAM"),
+        ("general_ci", "general_ci PARTITION BY HASH (`id`)"),
+        ("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"),
+        ("CREATE TABLE", "CREATE TEMPORARY TABLE"),
+        ("  `n` int", "  -- no\n  `n` int"),
+    ] {
+        assert!(PARENT.contains(from), "{from}");
+        assert!(!promise::keeps(CHILD, &PARENT.replace(from, to)), "{to}");
+    }
+    assert!(!promise::keeps(&CHILD.replace("`shop` (`id`", "`s`.`shop` (`id`"), PARENT));
 }
