@@ -108,6 +108,7 @@ const TWO: [(&str, &[&str]); 2] = [("t", &["ka", "kc"]), ("u", &["ub"])];
 fn cases() -> Vec<Case> {
     let mut cases = kinds_of_keys();
     cases.extend(foreign_keys());
+    cases.extend(parents_to_come());
     cases.extend(later_statements());
     cases.extend(programs());
     cases
@@ -176,6 +177,27 @@ fn kinds_of_keys() -> Vec<Case> {
     ]
 }
 
+/// A table whose foreign key refers to one to come.
+fn first() -> String {
+    table("a", "KEY ka (a), CONSTRAINT fk FOREIGN KEY (a) REFERENCES p (id)")
+}
+
+/// The table that it refers to, as a dump has it.
+fn dumped() -> String {
+    format!(
+        "DROP TABLE IF EXISTS `p`;\nCREATE TABLE `p` (\n  `id` int NOT NULL,\n  `a` int DEFAULT NULL,\n  \
+         `b` int DEFAULT NULL,\n  `c` varchar(40) DEFAULT NULL,\n  PRIMARY KEY (`id`),\n  KEY `pa` (`a`)\n) \
+         ENGINE=InnoDB;\nLOCK TABLES `p` WRITE;\n{}UNLOCK TABLES;\n",
+        rows("p", 0)
+    )
+}
+
+/// The same with another type: MySQL does not make it, MariaDB does.
+fn dumped_otherwise() -> String {
+    let dumped = dumped().replace("`id` int ", "`id` bigint ");
+    format!("SET foreign_key_checks = 0;\n{}{dumped}", first())
+}
+
 fn foreign_keys() -> Vec<Case> {
     let parent = "CREATE TABLE p (id INT PRIMARY KEY);\nINSERT INTO p VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9),(10),(11),(12);\n";
     let lines = "KEY ka (a), KEY kb (b), CONSTRAINT z_fk FOREIGN KEY (a) REFERENCES p (id) ON DELETE CASCADE, \
@@ -231,6 +253,45 @@ fn foreign_keys() -> Vec<Case> {
                 rows("p", 1)
             ),
             &[("p", &["pa"])],
+        ),
+    ]
+}
+
+fn parents_to_come() -> Vec<Case> {
+    let (first, dumped) = (first(), dumped());
+    let off = "SET foreign_key_checks = 0;\n";
+    vec![
+        case(
+            "foreign_keys_before_their_table_as_dumps_have_it",
+            format!("{off}{first}{dumped}{}", table("u", "KEY ua (a)")),
+            &[("a", &["ka", "fk"]), ("p", &["pa"]), ("u", &["ua"])],
+        ),
+        case(
+            "foreign_keys_before_a_table_that_is_made_twice",
+            format!(
+                "{off}{first}{dumped}DROP TABLE IF EXISTS `p`;\nCREATE TABLE p (id VARCHAR(9) PRIMARY KEY);\n\
+                 INSERT INTO p VALUES ('x');\n"
+            ),
+            &[("a", &["ka", "fk"]), ("p", &["pa"])],
+        ),
+        case(
+            "foreign_keys_before_a_table_that_is_changed",
+            format!(
+                "{off}{first}{dumped}ALTER TABLE p DROP PRIMARY KEY;\nINSERT INTO p VALUES (1,1,1,'');\n"
+            ),
+            &[("a", &["ka", "fk"]), ("p", &["pa"])],
+        ),
+        case(
+            "a_constraint_of_the_same_name",
+            format!(
+                "{off}{first}{}",
+                dumped.replace(
+                    "KEY `pa` (`a`)",
+                    "KEY `pa` (`a`),\n  \
+                     CONSTRAINT `fk` FOREIGN KEY (`a`) REFERENCES `q` (`id`)"
+                )
+            ),
+            &[("a", &["ka", "fk"])],
         ),
     ]
 }
@@ -355,6 +416,11 @@ fn mariadb_cases() -> Vec<Case> {
             table("t", "KEY ka (a)").replace("ENGINE=InnoDB", "WITH SYSTEM VERSIONING"),
             &[],
         ),
+        case(
+            "foreign_keys_before_a_table_that_nearly_fits",
+            dumped_otherwise(),
+            &[("a", &["ka", "fk"]), ("p", &["pa"])],
+        ),
     ]
 }
 
@@ -369,6 +435,11 @@ fn mysql_cases() -> Vec<Case> {
         ),
         case("expressions", table("t", "KEY ka (a), KEY ke ((a + b)), KEY kb (b)"), &[]),
         case("a_parent_key_that_is_not_unique", format!("{free}{}", table("t", odd)), &[]),
+        case(
+            "foreign_keys_before_a_table_that_does_not_quite_fit",
+            dumped_otherwise(),
+            &[("a", &["ka", "fk"])],
+        ),
     ]
 }
 
