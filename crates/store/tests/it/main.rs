@@ -2,6 +2,8 @@
 //!
 //! Each case begins with empty tables and two stores on them, as two processes would have.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, and so are their helper functions")]
+
 mod accounts;
 mod claims;
 mod instances;
