@@ -2,7 +2,8 @@
 //!
 //! A [`Server`] is a real `mariadbd` or `mysqld` in a temporary folder, on a free port of
 //! 127.0.0.1. It is ready when [`Server::start`] returns, and gone when the value is dropped or
-//! the process dies, however it dies. Everything is synchronous.
+//! the process dies, however it dies. A [`Postgres`] is the same of `PostgreSQL`, which is no target
+//! of imports and only keeps tables of ours. Everything is synchronous.
 //!
 //! Deliberately not here: containers, system services, system configuration files, and skipping.
 //! What is missing on the machine is an [`Error::Missing`] that names the command to run.
@@ -15,6 +16,7 @@ mod flavor;
 pub mod inputs;
 pub mod measure;
 mod port;
+mod postgres;
 mod server;
 mod spawner;
 pub mod state;
@@ -24,4 +26,5 @@ pub mod tpch;
 pub use client::StockOutcome;
 pub use error::{Error, Result};
 pub use flavor::Flavor;
+pub use postgres::Postgres;
 pub use server::{Options, Server};

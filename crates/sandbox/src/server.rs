@@ -25,13 +25,13 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A server that does not answer by then is reported; the first start after a crash recovers.
-const START_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long an ordered shutdown may take before the server is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// The pause between two looks at a server that starts or stops.
-const POLL: Duration = Duration::from_millis(10);
+pub(crate) const POLL: Duration = Duration::from_millis(10);
 /// How much of the end of an error log is shown.
-const LOG_TAIL: usize = 4_000;
+pub(crate) const LOG_TAIL: usize = 4_000;
 /// Socket addresses end at 108 bytes, and some clients cut earlier.
 const SOCKET_PATH_LIMIT: usize = 100;
 
@@ -353,7 +353,7 @@ fn greets(socket: &Path) -> bool {
         && head[4] == 10
 }
 
-fn end_process(child: &mut Child, signal: Signal) -> io::Result<ExitStatus> {
+pub(crate) fn end_process(child: &mut Child, signal: Signal) -> io::Result<ExitStatus> {
     if let Some(status) = child.try_wait()? {
         return Ok(status);
     }

@@ -1,7 +1,7 @@
 //! The sandbox against the real servers of both families.
 
 use sandbox::inputs::{self, Input};
-use sandbox::{Flavor, Options, Server, StockOutcome, measure, state};
+use sandbox::{Flavor, Options, Postgres, Server, StockOutcome, measure, state};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -35,6 +35,19 @@ fn a_server_answers_and_leaves_nothing() {
         assert!(!dir.exists());
         assert!(!PathBuf::from(format!("/proc/{pid}")).exists());
     });
+}
+
+#[test]
+fn postgres_answers_and_leaves_nothing() {
+    let server = Postgres::start().unwrap();
+    TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    assert!(server.url("imp").ends_with(&format!("@127.0.0.1:{}/imp", server.port())));
+    let dir = server.dir().to_owned();
+    let pid = server.pid();
+    assert!(dir.join("data/PG_VERSION").is_file());
+    drop(server);
+    assert!(!dir.exists());
+    assert!(!PathBuf::from(format!("/proc/{pid}")).exists());
 }
 
 #[test]

@@ -1,0 +1,108 @@
+//! One conformance suite, run on `SQLite`, on a real `PostgreSQL` and on a real `MariaDB`.
+//!
+//! Each case begins with empty tables and two stores on them, as two processes would have.
+
+#![expect(clippy::unwrap_used, reason = "these are tests, and so are their helper functions")]
+
+mod accounts;
+mod claims;
+mod instances;
+mod jobs;
+mod leases;
+mod opening;
+mod secrets;
+mod subject;
+mod uploads;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use subject::{Kind, Subject};
+
+type Case = fn(Arc<Subject>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+macro_rules! cases {
+    ($($module:ident::$name:ident,)*) => {
+        &[$((
+            concat!(stringify!($module), "::", stringify!($name)),
+            |subject| Box::pin($module::$name(subject)),
+        ),)*]
+    };
+}
+
+const CASES: &[(&str, Case)] = cases![
+    accounts::an_account_has_a_name_of_its_own,
+    accounts::a_key_is_made_found_disabled_and_removed,
+    accounts::a_nonce_is_new_once,
+    accounts::the_audit_is_listed_newest_first_and_pruned,
+    instances::an_instance_is_registered_listed_and_removed,
+    instances::instances_are_filtered_and_paged,
+    instances::a_probe_is_kept_and_what_it_did_not_see_stays,
+    instances::what_does_not_fit_is_refused,
+    uploads::an_upload_is_begun_advanced_and_finished,
+    uploads::a_finished_upload_is_replaced_on_request_only,
+    uploads::uploads_are_listed_expire_and_are_removed,
+    jobs::a_job_is_enqueued_and_found,
+    jobs::another_accounts_job_is_not_found,
+    jobs::an_exclusive_key_has_one_unfinished_job,
+    jobs::the_same_request_makes_one_job,
+    jobs::requests_at_once_make_one_job,
+    jobs::jobs_are_filtered_and_paged_newest_first,
+    jobs::a_cancel_depends_on_the_state,
+    jobs::figures_count_each_state,
+    jobs::old_finished_jobs_are_pruned,
+    jobs::ids_end_where_the_clients_do,
+    jobs::the_constraint_is_the_transition_table,
+    claims::the_oldest_job_is_claimed_first,
+    claims::every_job_is_claimed_once,
+    claims::an_instance_has_no_more_running_jobs_than_allowed,
+    claims::a_full_instance_holds_up_no_other,
+    leases::a_beat_renews_and_tells_of_a_cancel,
+    leases::an_expired_lease_goes_to_another_and_fences_the_old_one,
+    leases::an_end_can_be_said_twice_but_not_otherwise,
+    leases::a_released_job_is_claimed_again,
+    leases::a_released_job_that_is_to_be_cancelled_is,
+    leases::events_are_numbered_without_gaps,
+    secrets::nothing_secret_is_in_clear,
+    secrets::a_sealed_value_opens_in_its_row_only,
+    secrets::a_finished_job_has_no_secret,
+    secrets::another_key_is_refused,
+    opening::two_at_once_make_the_tables_once,
+    opening::a_newer_store_is_left_alone,
+];
+
+/// What only an engine without transactions for tables has to promise.
+const MARIADB_CASES: &[(&str, Case)] = cases![opening::tables_half_made_are_completed,];
+
+#[test]
+fn sqlite() {
+    check(Kind::Sqlite, &[CASES]);
+}
+
+#[test]
+fn postgres() {
+    check(Kind::Postgres, &[CASES]);
+}
+
+#[test]
+fn mariadb() {
+    check(Kind::MariaDb, &[CASES, MARIADB_CASES]);
+}
+
+/// Runs the lists and names every case that failed.
+fn check(kind: Kind, lists: &[&[(&str, Case)]]) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let failed = runtime.block_on(async {
+        let subject = Arc::new(Subject::start(kind).await);
+        let mut failed = Vec::new();
+        for (name, case) in lists.concat() {
+            subject.empty().await;
+            if tokio::spawn(case(Arc::clone(&subject))).await.is_err() {
+                failed.push(name);
+            }
+        }
+        subject.stop().await;
+        failed
+    });
+    assert!(failed.is_empty(), "on {kind:?}: {failed:?}");
+}

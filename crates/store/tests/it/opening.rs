@@ -1,0 +1,80 @@
+//! Opening a store: its tables are made once, and what cannot be opened says why.
+
+use crate::subject::{NOW, Subject};
+use sqlx::Connection;
+use std::sync::Arc;
+use store::{Error, SealingKey, Store};
+
+const TABLES: &str = include_str!("../../src/schema/0001_tables.sql");
+
+pub(crate) async fn two_at_once_make_the_tables_once(subject: Arc<Subject>) {
+    let url = subject.fresh().await;
+    let opens = (0..4).map(|_| {
+        let (url, key) = (url.clone(), subject.key("key"));
+        tokio::spawn(async move { Store::open(&url, key).await.unwrap() })
+    });
+    let mut stores = Vec::new();
+    for open in opens.collect::<Vec<_>>() {
+        stores.push(open.await.unwrap());
+    }
+    let made = stores[0].create_account("a", NOW).await.unwrap();
+    assert_eq!(stores[3].account_by_name("a").await.unwrap(), made);
+    for store in stores {
+        store.close().await;
+    }
+}
+
+pub(crate) async fn a_newer_store_is_left_alone(subject: Arc<Subject>) {
+    let url = subject.fresh().await;
+    Store::open(&url, subject.key("key")).await.unwrap().close().await;
+    run(&url, "UPDATE schema_version SET version = 99").await;
+    let error = Store::open(&url, subject.key("key")).await.unwrap_err();
+    assert!(matches!(error, Error::Newer { found: 99, known: 1 }), "{error:?}");
+}
+
+/// As a process leaves it that was killed after it made the last table, before the last index.
+pub(crate) async fn tables_half_made_are_completed(subject: Arc<Subject>) {
+    let url = subject.fresh().await;
+    let steps = TABLES.matches(";\n").count();
+    Store::open(&url, subject.key("key")).await.unwrap().close().await;
+    run(&url, "DROP INDEX nonce_keep ON nonce").await;
+    run(&url, &format!("UPDATE schema_version SET version = 0, steps = {}", steps - 1)).await;
+    Store::open(&url, subject.key("key")).await.unwrap().close().await;
+    run(&url, "DROP INDEX nonce_keep ON nonce").await;
+    // Tables that nobody here has made are not taken for ours.
+    run(&url, "UPDATE schema_version SET version = 0, steps = 0").await;
+    let error = Store::open(&url, subject.key("key")).await.unwrap_err();
+    assert!(matches!(error, Error::Other(_)), "{error:?}");
+}
+
+async fn run(url: &str, text: &str) {
+    let mut connection = sqlx::AnyConnection::connect(url).await.unwrap();
+    let text = sqlx::AssertSqlSafe(text.to_owned());
+    sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |url: &str| {
+        let key = SealingKey::load_or_create(&folder.path().join("key")).unwrap();
+        Store::open(url, key).await.unwrap_err()
+    };
+    let missing = format!("sqlite:{}/no/store.db", folder.path().display());
+    // Nothing listens on the port of a listener that is gone.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let postgres = format!("postgres://u:hunter2@127.0.0.1:{port}/d");
+    let mysql = format!("mysql://u:hunter2@127.0.0.1:{port}/d");
+    for url in [missing, postgres, mysql] {
+        let error = open(&url).await;
+        assert!(matches!(error, Error::Unreachable(_)), "{url}: {error:?}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+    for url in ["redis://127.0.0.1", "sqlite::memory:", "sqlite:", "", "mysql://a b"] {
+        let error = open(url).await;
+        assert!(matches!(error, Error::Invalid { .. }), "{url}: {error:?}");
+    }
+}

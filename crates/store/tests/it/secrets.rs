@@ -1,0 +1,148 @@
+//! What is secret: nowhere in clear, and sealed to its place.
+
+use crate::subject::{Kind, NOW, Subject, instance, job_on};
+use sqlx::{Row, TypeInfo, ValueRef};
+use std::fs;
+use std::sync::Arc;
+use store::{Error, NewJob, Outcome, Secret, Store};
+
+const PASSWORD: &str = "correct horse battery staple";
+const JOB_SECRET: &str = "tr0ub4dor&3 and more";
+
+pub(crate) async fn nothing_secret_is_in_clear(subject: Arc<Subject>) {
+    let store = &subject.store;
+    let account = subject.account("a").await;
+    let key = store.create_key(account, NOW).await.unwrap();
+    store.register_instance(account, &instance("db-1", PASSWORD), NOW).await.unwrap();
+    let secret = Secret::from(JOB_SECRET);
+    subject.enqueue(account, &NewJob { secret: Some(&secret), ..job_on("db-1") }).await;
+    let lease = subject.claim("w").await.lease;
+    assert_eq!(store.job_secret(&lease).await.unwrap(), Some(secret));
+
+    let mut dump = dump(&subject).await;
+    if subject.kind == Kind::Sqlite {
+        for file in subject.files() {
+            dump.extend(fs::read(file).unwrap());
+        }
+    }
+    let contains = |text: &str| dump.windows(text.len()).any(|window| window == text.as_bytes());
+    for visible in [key.key_id.as_str(), "ssl-mode=required", r#"{"file":"a.sql"}"#] {
+        assert!(contains(visible), "{visible}");
+    }
+    for hidden in [key.key_secret.text().unwrap(), PASSWORD, JOB_SECRET] {
+        assert!(!contains(hidden), "{hidden}");
+    }
+}
+
+/// Every text and every byte value of every table.
+async fn dump(subject: &Subject) -> Vec<u8> {
+    let tables = match subject.kind {
+        Kind::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+        Kind::Postgres => {
+            "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public'"
+        }
+        Kind::MariaDb => {
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
+        }
+    };
+    let mut dump = Vec::new();
+    let tables = subject.rows(tables).await;
+    assert!(tables.len() >= 11, "{} tables", tables.len());
+    for table in tables {
+        let table: String = table.try_get(0).unwrap();
+        for row in subject.rows(&format!("SELECT * FROM {table}")).await {
+            for column in 0..row.len() {
+                let kind = row.try_get_raw(column).unwrap().type_info().name().to_owned();
+                match kind.as_str() {
+                    "TEXT" => dump.extend(row.get::<String, _>(column).into_bytes()),
+                    "BLOB" => dump.extend(row.get::<Vec<u8>, _>(column)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    dump
+}
+
+pub(crate) async fn a_sealed_value_opens_in_its_row_only(subject: Arc<Subject>) {
+    let store = &subject.store;
+    let account = subject.account("a").await;
+    let one = store.create_key(account, NOW).await.unwrap().key_id;
+    let two = store.create_key(account, NOW).await.unwrap().key_id;
+    subject.copy_bytes("access_key", "secret", "key_id", [&one, &two]).await;
+    assert!(matches!(store.credentials(&two).await.unwrap_err(), Error::Sealed));
+    store.credentials(&one).await.unwrap();
+
+    for id in ["db-1", "db-2"] {
+        store.register_instance(account, &instance(id, PASSWORD), NOW).await.unwrap();
+    }
+    subject.copy_bytes("instance", "admin_password", "id", ["db-1", "db-2"]).await;
+    let refused = store.instance_password(account, "db-2").await.unwrap_err();
+    assert!(matches!(refused, Error::Sealed));
+    store.instance_password(account, "db-1").await.unwrap();
+
+    let secret = Secret::from(JOB_SECRET);
+    let new = NewJob { secret: Some(&secret), ..job_on("db-1") };
+    let (first, second) =
+        (subject.enqueue(account, &new).await, subject.enqueue(account, &new).await);
+    let rows = [first.public_id.as_str(), second.public_id.as_str()];
+    subject.copy_bytes("job", "secret", "public_id", rows).await;
+    let lease = subject.claim("w").await.lease;
+    assert_eq!(store.job_secret(&lease).await.unwrap(), Some(secret));
+    let lease = subject.claim("w").await.lease;
+    assert!(matches!(store.job_secret(&lease).await.unwrap_err(), Error::Sealed));
+}
+
+pub(crate) async fn a_finished_job_has_no_secret(subject: Arc<Subject>) {
+    let store = &subject.store;
+    let account = subject.account("a").await;
+    let secret = Secret::from(JOB_SECRET);
+    let new = NewJob { secret: Some(&secret), ..job_on("db-1") };
+    subject.enqueue(account, &new).await;
+    let lease = subject.claim("w").await.lease;
+    store.finish(&lease, Outcome::Succeeded("{}")).await.unwrap();
+    assert!(matches!(store.job_secret(&lease).await.unwrap_err(), Error::LeaseLost));
+    let cancelled = subject.enqueue(account, &new).await;
+    store.cancel(account, cancelled.id, NOW).await.unwrap();
+    let kept = "SELECT COUNT(*) FROM job WHERE secret IS NOT NULL";
+    assert_eq!(subject.number(kept).await, 0);
+    subject.enqueue(account, &new).await;
+    assert_eq!(subject.number(kept).await, 1);
+}
+
+pub(crate) async fn another_key_is_refused(subject: Arc<Subject>) {
+    let wrong = Store::open(subject.url(), subject.key("another key")).await.unwrap_err();
+    assert!(matches!(wrong, Error::Sealed), "{wrong:?}");
+    Store::open(subject.url(), subject.key("key")).await.unwrap().ping().await.unwrap();
+}
+
+#[test]
+fn a_key_file_is_made_once_and_guarded() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let made = std::thread::scope(|scope| {
+        let makers = (0..4).map(|_| scope.spawn(|| store::SealingKey::load_or_create(&path)));
+        let makers: Vec<_> = makers.collect();
+        makers.into_iter().all(|maker| maker.join().unwrap().is_ok())
+    });
+    assert!(made);
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!(bytes.len(), 32);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    store::SealingKey::load_or_create(&path).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+
+    let refused = |what: &str| {
+        let error = store::SealingKey::load_or_create(&path).unwrap_err();
+        assert!(matches!(error, Error::KeyFile { .. }), "{what}: {error:?}");
+    };
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    refused("others may read it");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&path, &bytes[..31]).unwrap();
+    refused("it is short");
+    fs::write(&path, [bytes.as_slice(), &[0]].concat()).unwrap();
+    refused("it is long");
+}
