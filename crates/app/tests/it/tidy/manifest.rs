@@ -133,7 +133,7 @@ fn inline(value: &str, key: &str) -> Option<String> {
 
 #[track_caller]
 fn check_arrows(name: &str, text: &str, expected: &[&str]) {
-    let crates = ["app", "dump", "engine", "sandbox", "store"].map(str::to_owned);
+    let crates = ["app", "dump", "engine", "sandbox", "store", "wire"].map(str::to_owned);
     assert_eq!(arrows(name, text, &crates), expected);
 }
 

@@ -1,0 +1,3 @@
+//! The integration tests of the crate, one binary.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test does")]
