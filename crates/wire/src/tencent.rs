@@ -31,10 +31,6 @@ mod schema;
 use crate::form;
 use crate::request::Request;
 
-pub use code::Code;
-pub use error::{Error, Result};
-pub use language::Language;
-
 /// The one version of the API that is spoken.
 pub const VERSION: &str = "2017-03-20";
 
@@ -43,11 +39,13 @@ pub const VERSION: &str = "2017-03-20";
 /// TC3 requests have `X-TC-*` headers, those of the older signature method a `SecretId` or this
 /// API's version among their parameters. Nothing is checked beyond that.
 pub fn recognises(request: &Request<'_>) -> bool {
+    let authorization = request.header_text("authorization").unwrap_or_default().trim_start();
     let is_foreign = |name: &str| starts_with(name, "x-acs-");
-    if request.headers.iter().any(|(name, _)| is_foreign(name)) {
+    if authorization.starts_with("ACS3-")
+        || request.headers.iter().any(|(name, _)| is_foreign(name))
+    {
         return false;
     }
-    let authorization = request.header_text("authorization").unwrap_or_default().trim_start();
     let is_own = |name: &str| {
         ["x-tc-action", "x-tc-version", "x-tc-timestamp"]
             .iter()

@@ -2,8 +2,9 @@
 //!
 //! Reads the form only; nothing is verified.
 
+use super::code::Code;
+use super::error::{Error, Result};
 use super::signature::TC3;
-use super::{Code, Error, Result};
 
 /// Bytes of the header; real ones have about 220.
 const HEADER_MAX: usize = 4096;

@@ -3,10 +3,13 @@
 //! Promises: a [`Call`] has passed the table of its action, so that its values need no check but
 //! whether the things they name exist. Its `Debug` shows no password.
 
+use super::VERSION;
+use super::code::Code;
+use super::error::{Error, Result};
 use super::job_id::JobId;
+use super::language::Language;
 use super::parameters::Parameters;
 use super::schema::{self, Shape, Values};
-use super::{Code, Error, Language, Result, VERSION};
 use crate::request::Request;
 use crate::secret::Secret;
 

@@ -4,6 +4,8 @@
 //! are the cloud's own where they are known from what users have quoted, otherwise the document's
 //! description. Which action answers what for which cause is decided by the callers.
 
+use super::language::Language;
+
 /// The code's word, its English message, its Chinese message.
 struct Row(&'static str, &'static str, &'static str);
 
@@ -125,11 +127,11 @@ impl Code {
         self.row().0
     }
 
-    /// The general message; what a parameter has to do with it, [`crate::tencent::Error`] adds.
-    pub fn message(self, language: crate::tencent::Language) -> &'static str {
+    /// The general message; what a parameter has to do with it, [`super::error::Error`] adds.
+    pub fn message(self, language: Language) -> &'static str {
         match language {
-            crate::tencent::Language::English => self.row().1,
-            crate::tencent::Language::Chinese => self.row().2,
+            Language::English => self.row().1,
+            Language::Chinese => self.row().2,
         }
     }
 

@@ -12,10 +12,11 @@ use std::fmt;
 use aws_lc_rs::constant_time;
 
 use super::authorization::Authorization;
+use super::code::Code;
+use super::error::{Error, Result};
 use super::parameters::PARAMETERS_MAX;
 use super::region::{strip_port, strip_scheme};
 use super::signature::{self, UNSIGNED_PAYLOAD, V1Hash};
-use super::{Code, Error, Result};
 use crate::civil;
 use crate::form;
 use crate::request::Request;

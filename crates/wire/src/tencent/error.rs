@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use super::{Code, Language};
+use super::code::Code;
+use super::language::Language;
 
 /// What this dialect's functions give back.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -2,8 +2,9 @@
 //!
 //! Files are refused: no action here takes one. Parts of other encodings are not decoded.
 
+use super::code::Code;
+use super::error::{Error, Result};
 use super::parameters::not_utf8;
-use super::{Code, Error, Result};
 use crate::request::Request;
 
 /// Characters of a boundary, by RFC 2046.

@@ -9,9 +9,10 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::code::Code;
 use super::credentials::{tc3_or_v1, v1_text};
+use super::error::{Error, Result};
 use super::multipart;
-use super::{Code, Error, Result};
 use crate::form;
 use crate::request::Request;
 

@@ -8,10 +8,12 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::error::Result;
 use super::instance::{self, Instance};
 use super::job_id::JobId;
+use super::language::Language;
 use super::state::{JobState, TASK_TYPE};
-use super::{Language, Result, time};
+use super::time;
 
 /// The whole header: the Python SDK takes an error for a success when a charset follows.
 const CONTENT_TYPE: &str = "application/json";

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::code::Code;
+use super::error::{Error, Result};
 use super::job_id::JobId;
 use super::parameters::Parameters;
 use super::time;
-use super::{Code, Error, Result};
 
 /// Requests a second of an action whose document names no number: what most of the cloud's have.
 pub(super) const PER_SECOND: u32 = 20;
