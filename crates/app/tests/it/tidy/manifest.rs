@@ -3,8 +3,8 @@
 //! Reads as much TOML as these files use: sections, and one `key = value` a line.
 
 /// Who may depend on whom.
-const ARROWS: [(&str, &str); 4] =
-    [("engine", "dump"), ("app", "dump"), ("app", "engine"), ("fuzz", "dump")];
+const ARROWS: [(&str, &str); 5] =
+    [("engine", "dump"), ("app", "dump"), ("app", "engine"), ("app", "wire"), ("fuzz", "dump")];
 /// Who may do so in tests only.
 const TEST_ARROWS: [(&str, &str); 3] =
     [("engine", "sandbox"), ("app", "sandbox"), ("store", "sandbox")];
@@ -133,7 +133,7 @@ fn inline(value: &str, key: &str) -> Option<String> {
 
 #[track_caller]
 fn check_arrows(name: &str, text: &str, expected: &[&str]) {
-    let crates = ["app", "dump", "engine", "sandbox", "store"].map(str::to_owned);
+    let crates = ["app", "dump", "engine", "sandbox", "store", "wire"].map(str::to_owned);
     assert_eq!(arrows(name, text, &crates), expected);
 }
 
@@ -149,6 +149,17 @@ fn arrows_are_found_however_they_are_written() {
     check_arrows("dump", "[build-dependencies]\nengine.workspace = true", bad);
     check_arrows("dump", "[dev-dependencies]\nengine.workspace = true # why", bad);
     check_arrows("dump", "[target.'cfg(unix)'.dependencies]\nengine.workspace = true", bad);
+}
+
+#[test]
+fn the_wire_knows_nobody() {
+    check_arrows("app", "[dependencies]\nwire.workspace = true", &[]);
+    for name in ["dump", "engine", "sandbox", "store"] {
+        let text = format!("[dependencies]\n{name}.workspace = true");
+        check_arrows("wire", &text, &[&format!("wire: must not depend on {name}")]);
+        let text = "[dependencies]\nwire.workspace = true";
+        check_arrows(name, text, &[&format!("{name}: must not depend on wire")]);
+    }
 }
 
 #[test]
