@@ -25,7 +25,7 @@ use crate::run::progress::Progress;
 use crate::run::stop::Stop;
 use feed::{FeedOptions, Step};
 use guard::{Definer, Guard, Policy};
-use ledger::Identity;
+use ledger::{Identity, JOB};
 use main_connection::MainConnection;
 use report::{Failure, Report};
 use resume::{Beginning, Resume};
@@ -75,6 +75,10 @@ pub struct Options {
     pub binary_mode: bool,
     /// Whether to go on where an import of the same file died.
     pub resume: Resume,
+    /// The name of the job that this import is for. Its ledger is the job's alone, and stays after
+    /// any end until [`resume::give_up`]: whoever keeps the job can then be killed before it has
+    /// written down that the import is over.
+    pub job: Option<String>,
 }
 
 /// What the run shares with its surroundings.
@@ -141,6 +145,7 @@ pub async fn run(
         resumed_from,
         notes,
         deferrals,
+        keeps_ledger: options.job.is_some(),
     };
     let started = Instant::now();
     let (sender, steps) = mpsc::channel(feed::STEPS_MAX);
@@ -231,9 +236,10 @@ fn identity(
         Definer::Strip => "strip",
         Definer::Replace(account) => account,
     };
+    let job = options.job.as_ref().map(|job| format!("\n{JOB}{job}")).unwrap_or_default();
     let options = format!(
         "server={}\ndatabase={}\ncharset={}\ndefiner={definer}\npolicy={policy}\n\
-         file access={allow_files}\nbinary mode={}",
+         file access={allow_files}\nbinary mode={}{job}",
         facts.version_text,
         endpoint.database.as_deref().unwrap_or_default(),
         endpoint.default_charset,

@@ -221,6 +221,7 @@ fn resolve(args: Args) -> Result<Settings, String> {
                 Some(UnsureArg::Again) => Resume::Must(Unsure::Again),
                 Some(UnsureArg::After) => Resume::Must(Unsure::After),
             },
+            job: None,
         },
         fast: args.fast,
         report: args.report,

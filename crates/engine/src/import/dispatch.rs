@@ -72,6 +72,8 @@ pub struct Parts {
     pub notes: Vec<Note>,
     /// Indexes that the import that is resumed took out and did not give back.
     pub deferrals: Vec<Deferral>,
+    /// The ledger stays after any end.
+    pub keeps_ledger: bool,
 }
 
 /// Why it ended early, before the report is attached.
@@ -150,7 +152,8 @@ pub async fn run(mut parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<R
     let kept = outcome
         .as_ref()
         .is_err_and(|ended| resumed_from.is_some() || is_resumable(ended.error.kind))
-        || has_unbuilt;
+        || has_unbuilt
+        || parts.keeps_ledger;
     match parts.main.close(kept).await {
         Ok(kept) => report.resumable = kept,
         Err(error) => {

@@ -94,6 +94,9 @@ pub struct Counted {
     pub rows: Option<u64>,
 }
 
+/// Begins the line of [`Identity::options`] that names the job that an import is for.
+pub const JOB: &str = "job=";
+
 /// What makes two imports the same: compared before one goes on with the other's work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -103,6 +106,13 @@ pub struct Identity {
     pub size: Option<u64>,
     /// Options that change what is made of the file: one `name=value` a line.
     pub options: String,
+}
+
+impl Identity {
+    /// The job that the import is for, if it is for one.
+    pub fn job(&self) -> Option<&str> {
+        self.options.lines().find_map(|line| line.strip_prefix(JOB))
+    }
 }
 
 /// Moves an import's position: what a connection needs to know of the ledger.

@@ -25,6 +25,10 @@ pub enum Resume {
     Never,
     /// It goes on, or fails.
     Must(Unsure),
+    /// It goes on, or begins at the file's start where the target tells of no such import. Only for
+    /// the import of a job: a target that takes no ledger is refused, because then nothing tells how
+    /// far an earlier attempt came.
+    IfThere,
 }
 
 /// What becomes of a statement of which nobody can tell whether it is in.
@@ -67,20 +71,42 @@ pub async fn begin(
             let found = ledger::unfinished(endpoint, 0).await.unwrap_or_default();
             afresh(endpoint, identity, found, lanes).await
         }
+        Resume::IfThere => {
+            let found = ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await?;
+            if found.iter().any(|import| import.identity.job() == identity.job()) {
+                let mine = found.into_iter().filter(|i| i.identity.job() == identity.job());
+                return go_on(endpoint, identity, mine.collect(), Unsure::Refuse, lanes).await;
+            }
+            let beginning = afresh(endpoint, identity, found, lanes).await?;
+            match beginning.ledger {
+                Some(_) => Ok(beginning),
+                None => Err(refused("the target keeps no ledger that tells how far the import is")),
+            }
+        }
         Resume::Must(unsure) => {
             let found = ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await?;
-            let dead = pick(found, identity)?;
-            let mut ledger = Ledger::take_over(endpoint, &dead, lanes).await?;
-            let mut conn = home::connect(endpoint).await?;
-            let settled = settle(&mut conn, &dead, unsure).await?;
-            check_counts(&mut conn, &dead, &settled).await?;
-            let deferrals = missing(&mut conn, &mut ledger).await?;
-            conn.close().await;
-            let at = Some(ResumeAt { position: dead.position, settled });
-            let notes = Vec::new();
-            Ok(Beginning { ledger: Some(ledger), dead: Some(dead), at, deferrals, notes })
+            go_on(endpoint, identity, found, unsure, lanes).await
         }
     }
+}
+
+/// Takes over the import among `found` that is this one.
+async fn go_on(
+    endpoint: &Endpoint,
+    identity: &Identity,
+    found: Vec<Unfinished>,
+    unsure: Unsure,
+    lanes: usize,
+) -> Result<Beginning> {
+    let dead = pick(found, identity)?;
+    let mut ledger = Ledger::take_over(endpoint, &dead, lanes).await?;
+    let mut conn = home::connect(endpoint).await?;
+    let settled = settle(&mut conn, &dead, unsure).await?;
+    check_counts(&mut conn, &dead, &settled).await?;
+    let deferrals = missing(&mut conn, &mut ledger).await?;
+    conn.close().await;
+    let at = Some(ResumeAt { position: dead.position, settled });
+    Ok(Beginning { ledger: Some(ledger), dead: Some(dead), at, deferrals, notes: Vec::new() })
 }
 
 /// An import that nobody will resume.
@@ -94,12 +120,12 @@ pub struct GivenUp {
     pub failed: Vec<(Deferral, Error)>,
 }
 
-/// Ends the imports that died on the server at `endpoint`: builds the indexes that they took out, and
-/// forgets them. What they brought in stays.
-pub async fn give_up(endpoint: &Endpoint) -> Result<Vec<GivenUp>> {
+/// Ends the imports that died on the server at `endpoint`, or those of one job: builds the indexes
+/// that they took out, and forgets them. What they brought in stays.
+pub async fn give_up(endpoint: &Endpoint, job: Option<&str>) -> Result<Vec<GivenUp>> {
     let mut given_up = Vec::new();
     for import in ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await? {
-        if import.is_alive {
+        if import.is_alive || (job.is_some() && import.identity.job() != job) {
             continue;
         }
         let mut ledger = Ledger::take_over(endpoint, &import, 0).await?;
@@ -141,6 +167,7 @@ async fn afresh(
         !import.is_alive
             && import.identity.file == identity.file
             && import.identity.size == identity.size
+            && import.identity.job() == identity.job()
     };
     for import in found.iter().filter(same) {
         ledger::forget(endpoint, import.run).await?;
@@ -201,7 +228,9 @@ fn pick(found: Vec<Unfinished>, identity: &Identity) -> Result<Unfinished> {
 
 /// The first line that is not the same.
 fn difference<'a>(then: &'a str, now: &'a str) -> Option<(&'a str, &'a str)> {
-    then.lines().zip(now.lines()).find(|(then, now)| then != now)
+    let lines = then.lines().count().max(now.lines().count());
+    let padded = |text: &'a str| text.lines().chain(std::iter::repeat(NOTHING)).take(lines);
+    padded(then).zip(padded(now)).find(|(then, now)| then != now)
 }
 
 async fn settle(conn: &mut Conn, dead: &Unfinished, unsure: Unsure) -> Result<Settled> {
@@ -259,6 +288,9 @@ async fn check_counts(conn: &mut Conn, dead: &Unfinished, settled: &Settled) -> 
     }
     Ok(())
 }
+
+/// Where one has a line more than the other.
+const NOTHING: &str = "nothing of the kind";
 
 fn changed(what: String) -> Error {
     refused(format!("the target was changed since the import ended: {what}"))

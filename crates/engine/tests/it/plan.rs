@@ -72,6 +72,7 @@ fn options() -> Options {
         defer_indexes: true,
         binary_mode: false,
         resume: engine::import::resume::Resume::Never,
+        job: None,
     }
 }
 

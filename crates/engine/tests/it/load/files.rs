@@ -88,6 +88,7 @@ async fn imported(server: &Server, file: &[u8], load_data: bool) -> Imported {
         defer_indexes: load_data,
         binary_mode: false,
         resume: engine::import::resume::Resume::Never,
+        job: None,
     };
     let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
     let endpoint = Endpoint::parse(&server.url(Some("f"))).unwrap();
