@@ -19,7 +19,7 @@ pub(super) const PER_SECOND: u32 = 20;
 const TEXT_MAX: usize = 4096;
 /// Characters of the name of a database or a table.
 const NAME_MAX: usize = 64;
-/// Columns of results that one page may ask for where the document names no limit.
+/// Rows that one page may ask for where the document names no limit.
 const PAGE_MAX: i64 = 5000;
 
 /// An action.
