@@ -56,11 +56,10 @@ pub fn recognises(request: &Request<'_>) -> bool {
     {
         return true;
     }
+    let version = format!("Version={VERSION}");
     let is_form = |text: &[u8]| {
         form::names(text, "SecretId")
-            || text
-                .split(|byte| *byte == b'&')
-                .any(|piece| piece == format!("Version={VERSION}").as_bytes())
+            || text.split(|byte| *byte == b'&').any(|piece| piece == version.as_bytes())
     };
     is_form(request.query.as_bytes()) || is_form(request.body)
 }

@@ -118,7 +118,8 @@ pub struct DescribeTasks {
     pub page: Page,
 }
 
-/// At most 5,000 a page; the document names no limit.
+/// At most 5,000 a page; the document names no limit. It does ask for the region `ap-shanghai`,
+/// whichever the instance has; here none is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeUploadedFiles {
     /// The number of the owner's main account.

@@ -115,7 +115,8 @@ impl Credentials {
     /// may be any word; v1 names may be signed with `.` for `_` (Python). For TC3 the path is signed
     /// as `/`, a POST's query is not signed, and `X-TC-*` headers only when `SignedHeaders` lists
     /// them: whoever can alter a request on its way can change its action and its region. The
-    /// cloud has the same gap, and demands HTTPS.
+    /// cloud has the same gap, and demands HTTPS. v1 signs decoded values without separating them:
+    /// `a=1&b=2` and `a=1%26b%3D2` have one signature, for the cloud as for us.
     ///
     /// # Errors
     ///
@@ -251,8 +252,12 @@ fn read_timestamp(text: &str) -> Result<i64> {
 fn hosts<'a>(request: &Request<'a>) -> Vec<&'a str> {
     let host = request.header_text("host").unwrap_or_default();
     let bare = strip_scheme(host);
-    let mut hosts = vec![host, strip_port(host), bare, strip_port(bare)];
-    hosts.dedup();
+    let mut hosts = vec![host];
+    for way in [strip_port(host), bare, strip_port(bare)] {
+        if !hosts.contains(&way) {
+            hosts.push(way);
+        }
+    }
     hosts
 }
 

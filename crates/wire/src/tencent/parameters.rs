@@ -184,7 +184,7 @@ pub(super) fn grow(pairs: Vec<(String, String)>) -> Result<Map<String, Value>> {
 
 /// Puts one leaf in its place; lists are objects still.
 fn plant(tree: &mut Map<String, Value>, name: &str, value: String) -> Result<()> {
-    let mut parts: Vec<&str> = name.split('.').collect();
+    let mut parts: Vec<&str> = name.splitn(DEPTH_MAX + 1, '.').collect();
     if parts.len() > DEPTH_MAX {
         return Err(too_deep());
     }

@@ -46,11 +46,12 @@ pub(super) fn strip_scheme(host: &str) -> &str {
     host.split_once("://").map_or(host, |(_, rest)| rest)
 }
 
-/// A host without its port.
+/// A host without its port, with its scheme if it has one.
 pub(super) fn strip_port(host: &str) -> &str {
+    // What has more colons is an IPv6 address without its brackets.
+    let is_name = |name: &str| !strip_scheme(name).contains(':') || name.ends_with(']');
     match host.rsplit_once(':') {
-        // What has more colons is an IPv6 address without its brackets.
-        Some((name, port)) if is_port(port) && (!name.contains(':') || name.ends_with(']')) => name,
+        Some((name, port)) if is_port(port) && is_name(name) => name,
         _ => host,
     }
 }

@@ -19,7 +19,7 @@ pub(super) const PER_SECOND: u32 = 20;
 const TEXT_MAX: usize = 4096;
 /// Characters of the name of a database or a table.
 const NAME_MAX: usize = 64;
-/// Columns of results that one page may ask for where the document names no limit.
+/// Rows that one page may ask for where the document names no limit.
 const PAGE_MAX: i64 = 5000;
 
 /// An action.
@@ -99,8 +99,8 @@ const VALUE_ERROR: Code = Code::InvalidParameterValueError;
 /// Numbers of task types; there is no 4.
 const TASK_TYPES: &[i64] = &[1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13];
 const TASK_STATUSES: &[i64] = &[-1, 0, 1, 2, 3, 4, 5, 6];
-pub(super) const ORDERS: &[&str] = &["instanceId", "instanceName", "createTime", "deadlineTime"];
-pub(super) const CHARACTER_SETS: &[&str] = &["utf8", "gbk", "latin1", "utf8mb4"];
+const ORDERS: &[&str] = &["instanceId", "instanceName", "createTime", "deadlineTime"];
+const CHARACTER_SETS: &[&str] = &["utf8", "gbk", "latin1", "utf8mb4"];
 
 const CREATE_DB_IMPORT_JOB: &[Field] = &[
     text("InstanceId").required(),

@@ -81,6 +81,22 @@ fn more_headers_may_be_signed_in_either_case() {
 }
 
 #[test]
+fn the_host_may_be_signed_without_scheme_and_port() {
+    let sent = "http://cdb.example.test:8080";
+    let accepted = ["http://cdb.example.test:8080", "http://cdb.example.test"];
+    let accepted = accepted.into_iter().chain(["cdb.example.test:8080", "cdb.example.test"]);
+    let refused = ["cdb.example.test:80", "https://cdb.example.test:8080", "example.test"];
+    let all = accepted.map(|host| (host, true)).chain(refused.map(|host| (host, false)));
+    for (host, is_accepted) in all {
+        let mut signing = plain();
+        signing.headers[1].1 = host;
+        let mut captured = sign(&signing);
+        *captured.header("host") = sent.as_bytes().to_vec();
+        assert_eq!(captured.is_accepted(SECRET, NOW), is_accepted, "{host}");
+    }
+}
+
+#[test]
 fn host_and_content_type_must_be_signed() {
     for names in [&["content-type"], &["host"], &["x-tc-action"]] {
         let captured = sign(&Signing { names, ..plain() });
