@@ -10,8 +10,6 @@ use crate::{Error, Result};
 pub const JSON_BYTES_MAX: usize = 1 << 20;
 /// The longest secret, in bytes.
 pub const SECRET_BYTES_MAX: usize = 64 << 10;
-/// The largest count of bytes that is stored: what a signed 64-bit column holds.
-pub const BYTES_MAX: u64 = i64::MAX as u64;
 /// The most rows a list returns at once; a larger `limit` means this one.
 pub const PAGE_MAX: u32 = 1_000;
 /// The most events read at once.
