@@ -22,6 +22,8 @@ use crate::{http, worker};
 const PROBE_EVERY: Duration = Duration::from_secs(30);
 /// How often what has expired is removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// What requests get to end by themselves when the service is told to stop.
+const REQUESTS_END: Duration = Duration::from_secs(5);
 /// Seconds that a nonce is remembered beyond the time that its request is good for.
 const NONCE_SECONDS: i64 = 2 * wire::tencent::credentials::SKEW_MAX;
 
@@ -134,9 +136,12 @@ async fn serve(settings: Settings) -> Result<(), String> {
     let worker = tokio::spawn(worker::run(Arc::clone(&app), stop.clone()));
     say(&format!("dbferry: listening on http://{address}"));
     let until = stop.clone();
-    let served = axum::serve(listener, http::router(Arc::clone(&app)))
-        .with_graceful_shutdown(async move { until.asked().await })
-        .await;
+    let serving = axum::serve(listener, http::router(Arc::clone(&app)))
+        .with_graceful_shutdown(async move { until.asked().await });
+    let served = tokio::select! {
+        served = serving => served,
+        () = late(&stop) => Ok(()),
+    };
     // Also where the port was lost and nobody asked.
     stop.ask();
     let worked = worker.await;
@@ -145,6 +150,12 @@ async fn serve(settings: Settings) -> Result<(), String> {
     app.store.close().await;
     served.map_err(|error| format!("serve: {error}"))?;
     worked.map_err(|error| format!("the worker ended badly: {error}"))
+}
+
+/// Returns when requests have had their time to end, after the service was told to stop.
+async fn late(stop: &Stop) {
+    stop.asked().await;
+    tokio::time::sleep(REQUESTS_END).await;
 }
 
 /// What has to be done every now and then.
