@@ -36,6 +36,8 @@ ENDPOINT = os.environ["DBFERRY_ENDPOINT"]
 REGION = os.environ["TENCENTCLOUD_REGION"]
 INSTANCE = os.environ["DBFERRY_INSTANCE"]
 PASSWORD = os.environ["DBFERRY_ROOT_PASSWORD"]
+# The number of the key's account, which stands for its upload area.
+UIN = os.environ["DBFERRY_UIN"]
 
 
 def credential():

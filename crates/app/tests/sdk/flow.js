@@ -155,7 +155,7 @@ async function refusals(sdk) {
       "RequestLimitExceeded",
       async () => {
         for (let count = 0; count < REQUESTS_MAX; count += 1) {
-          await sdk.DescribeUploadedFiles({ Path: "100000983328" });
+          await sdk.DescribeUploadedFiles({ Path: env.DBFERRY_UIN });
         }
       },
     ],

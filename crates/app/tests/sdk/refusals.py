@@ -98,9 +98,25 @@ def check_limit(sdk):
 
     def ask_often():
         for _ in range(REQUESTS_MAX):
-            client.call(sdk, "DescribeUploadedFiles", Path="100000983328")
+            client.call(sdk, "DescribeUploadedFiles", Path=client.UIN)
 
     client.refused("RequestLimitExceeded", ask_often)
+
+
+def check_databases(sdk, database):
+    """What the instance does not have."""
+    here = {"InstanceId": client.INSTANCE}
+    client.refused(
+        "InvalidParameter", lambda: client.call(sdk, "DescribeTables", Database="absent", **here)
+    )
+    client.refused(
+        "InvalidParameterValue.InvalidParameterValueError",
+        lambda: client.call(sdk, "DescribeTableColumns", Database=database, Table="absent", **here),
+    )
+    made = {"DBName": database, "CharacterSetName": "utf8mb4", **here}
+    client.refused(
+        "InvalidParameter.ExceptionParam", lambda: client.call(sdk, "CreateDatabase", **made)
+    )
 
 
 def check_failure(sdk, bad, database):
@@ -124,6 +140,7 @@ def main(mode, file, database, bad):
     check_parameters(mode, sdk)
     check_authentication(mode)
     check_limit(sdk)
+    check_databases(sdk, database)
     check_failure(sdk, bad, database)
 
 
