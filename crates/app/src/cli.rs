@@ -12,8 +12,11 @@ use clap::{Parser, Subcommand};
 pub mod connection;
 pub mod import;
 pub mod inspect;
+pub mod instance;
+pub mod key;
 pub mod progress_bar;
 pub mod repair;
+pub mod serve;
 
 /// Loads SQL dump files into MySQL and MariaDB servers.
 #[derive(Debug, Parser)]
@@ -33,6 +36,12 @@ pub enum Command {
     Inspect(inspect::Args),
     /// Put back the settings that `import --fast` changed and could not put back itself
     Repair(repair::Args),
+    /// Run the service: imports as jobs behind an HTTP API
+    Serve(serve::Args),
+    /// Keys of the service's accounts
+    Key(key::Args),
+    /// Servers that the service imports into
+    Instance(instance::Args),
 }
 
 /// How a command ended.
@@ -85,8 +94,27 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Repair(args) => repair::run(&args),
+        Command::Serve(args) => serve::run(args),
+        Command::Key(args) => key::run(args),
+        Command::Instance(args) => instance::run(args),
     };
     ExitCode::from(exit.code())
+}
+
+/// Runs a command that has to wait for others.
+pub fn wait_for<F: Future<Output = Result<(), String>>>(work: F) -> Exit {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => Err(format!("start the runtime: {error}")),
+    };
+    match outcome {
+        Ok(()) => Exit::Done,
+        Err(text) => {
+            complain(&text);
+            Exit::Usage
+        }
+    }
 }
 
 /// Says what went wrong, on stderr.

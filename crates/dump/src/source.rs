@@ -124,6 +124,11 @@ impl Source {
         Self::file(path.display().to_string(), file)
     }
 
+    /// Reads an open file, known to people by another name than its path.
+    pub fn named(name: impl Into<String>, file: File) -> Result<Input, Error> {
+        Self::file(name.into(), file)
+    }
+
     /// Opens standard input, whatever it is. A redirected file is as good as its path.
     pub fn stdin() -> Result<Input, Error> {
         let name = STDIN.to_owned();

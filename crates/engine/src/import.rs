@@ -110,7 +110,7 @@ pub async fn run(
 ) -> Result<Report, Failure> {
     let name = input.name.clone();
     let opened = tokio::select! {
-        opened = open(&input, endpoint, options) => opened,
+        opened = open((&name, input.size), endpoint, options) => opened,
         () = surroundings.stop.asked() => Err(lanes::interrupted()),
     };
     let Opened { facts, beginning, conn } =
@@ -204,7 +204,7 @@ struct Opened {
 }
 
 async fn open(
-    input: &Input,
+    (name, size): (&str, Option<u64>),
     endpoint: &Endpoint,
     options: &Options,
 ) -> crate::error::Result<Opened> {
@@ -212,7 +212,7 @@ async fn open(
     // Gathered on a connection of its own: the main one shows the file a fresh session.
     let facts = facts::gather(&mut main).await?;
     main.close().await;
-    let identity = identity(&input.name, input.size, endpoint, &facts, options);
+    let identity = identity(name, size, endpoint, &facts, options);
     let beginning = resume::begin(endpoint, &identity, options.resume, options.lanes).await?;
     Ok(Opened { facts, beginning, conn: Conn::open(endpoint, "import").await? })
 }

@@ -6,7 +6,7 @@
 use clap::{Parser, Subcommand, ValueEnum};
 use nix::sys::signal::{SigSet, Signal};
 use sandbox::inputs::{self, Input};
-use sandbox::{Flavor, Options, Server, measure, tpch};
+use sandbox::{Flavor, Options, Postgres, Server, measure, tpch};
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ enum Task {
     Mariadb(Servers),
     /// Run MySQL servers until Ctrl-C
     Mysql(Servers),
+    /// Run a PostgreSQL server until Ctrl-C
+    Postgres,
     /// Write a TPC-H dump made by a real dump program
     Tpch(Tpch),
     /// Write a generated dump in the hand of a dump program
@@ -151,6 +153,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Mariadb(servers) => run(Flavor::MariaDb, servers),
         Task::Mysql(servers) => run(Flavor::MySql, servers),
+        Task::Postgres => run_postgres(),
         Task::Tpch(arguments) => write_tpch(&arguments),
         Task::Input(arguments) => write_input(&arguments),
         Task::Measure(arguments) => run_measure(arguments),
@@ -166,12 +169,7 @@ fn main() -> ExitCode {
 }
 
 fn run(flavor: Flavor, servers: Servers) -> Result<(), Box<dyn Error>> {
-    // Blocked before any thread exists, so that every thread leaves these signals to the wait.
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGINT);
-    signals.add(Signal::SIGTERM);
-    signals.thread_block()?;
-
+    let signals = block_signals()?;
     let options = Options {
         args: servers.args,
         tls: servers.tls,
@@ -189,6 +187,27 @@ fn run(flavor: Flavor, servers: Servers) -> Result<(), Box<dyn Error>> {
     signals.wait()?;
     drop(running);
     Ok(())
+}
+
+fn run_postgres() -> Result<(), Box<dyn Error>> {
+    let signals = block_signals()?;
+    let server = Postgres::start()?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "postgres")?;
+    writeln!(out, "  url     {}", server.url("postgres"))?;
+    writeln!(out, "  folder  {}", server.dir().display())?;
+    writeln!(out, "Ctrl-C stops and removes it.")?;
+    signals.wait()?;
+    Ok(())
+}
+
+/// Blocks them before any thread exists, so that every thread leaves them to the wait.
+fn block_signals() -> Result<SigSet, Box<dyn Error>> {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGINT);
+    signals.add(Signal::SIGTERM);
+    signals.thread_block()?;
+    Ok(signals)
 }
 
 fn describe(server: &Server, out: &mut impl Write) -> Result<(), Box<dyn Error>> {

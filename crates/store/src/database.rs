@@ -16,6 +16,7 @@ use crate::{Page, schema};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Transaction};
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -55,7 +56,7 @@ pub(crate) enum Dialect {
 }
 
 /// Connections to the store's database; clones share them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Database {
     dialect: Dialect,
     writers: AnyPool,
@@ -66,6 +67,13 @@ pub(crate) struct Database {
 pub(crate) struct Tx {
     dialect: Dialect,
     inner: Transaction<'static, Any>,
+}
+
+impl fmt::Debug for Database {
+    /// Says nothing of the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({:?})", self.dialect)
+    }
 }
 
 impl Dialect {
@@ -312,5 +320,38 @@ fn create_sqlite_file(url: &str) -> Result<()> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(Error::Unreachable(Cause::new(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    async fn check(fails: u32, error: fn() -> Error, expected_calls: u32, succeeds: bool) {
+        let calls = Cell::new(0);
+        let outcome = retry(|| async {
+            calls.set(calls.get() + 1);
+            if calls.get() <= fails { Err(error()) } else { Ok(()) }
+        });
+        assert_eq!((outcome.await.is_ok(), calls.get()), (succeeds, expected_calls));
+    }
+
+    #[tokio::test]
+    async fn only_transient_refusals_are_tried_again_and_not_for_ever() {
+        let busy = || Error::Busy(Cause::new("busy"));
+        let lost = || Error::Unreachable(Cause::new("lost"));
+        check(0, busy, 1, true).await;
+        check(2, busy, 3, true).await;
+        check(TRIES, busy, TRIES, false).await;
+        check(1, lost, 1, false).await;
+    }
+
+    #[test]
+    fn question_marks_are_numbered_where_the_engine_wants_it() {
+        let text = "a = ? AND b IN (?, ?) AND c < {now}";
+        let numbered = Dialect::Postgres.translate(text);
+        assert!(numbered.starts_with("a = $1 AND b IN ($2, $3) AND c < CAST("), "{numbered}");
+        assert!(Dialect::MySql.translate(text).starts_with("a = ? AND b IN (?, ?) AND c < CAST("));
     }
 }

@@ -18,7 +18,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No database answers at the URL, or it refused the login, or every connection is in use.
+    /// No database answers at the URL or none has that name, it refused the login, or every
+    /// connection is in use.
     #[error("reach the store")]
     Unreachable(#[source] Cause),
     /// Others kept the database busy through all retries; the same call may work later.
@@ -172,10 +173,14 @@ fn kind(refusal: &dyn DatabaseError) -> Kind {
     // snapshot, the SQLSTATE of everything unnamed.
     const LOCK_WAIT_TIMEOUT: u16 = 1205;
     const RECORD_CHANGED: u16 = 1020;
-    if let Some(error) = refusal.try_downcast_ref::<MySqlDatabaseError>()
-        && [LOCK_WAIT_TIMEOUT, RECORD_CHANGED].contains(&error.number())
-    {
-        return Kind::Busy;
+    // Nor has a database that is not there one of its own.
+    const UNKNOWN_DATABASE: u16 = 1049;
+    if let Some(error) = refusal.try_downcast_ref::<MySqlDatabaseError>() {
+        match error.number() {
+            LOCK_WAIT_TIMEOUT | RECORD_CHANGED => return Kind::Busy,
+            UNKNOWN_DATABASE => return Kind::Unreachable,
+            _ => {}
+        }
     }
     refusal.code().as_deref().map_or(Kind::Other, kind_of_code)
 }

@@ -36,8 +36,7 @@ pub use job::state::State;
 pub use job::{Idempotency, Job, JobFilter, NewJob};
 pub use key::{AccessKey, Credentials, NewKey};
 pub use limit::{
-    BYTES_MAX, EVENTS_PAGE_MAX, FILTER_MAX, JOB_ID_MAX, JSON_BYTES_MAX, PAGE_MAX, PRUNE_MAX,
-    SECRET_BYTES_MAX,
+    EVENTS_PAGE_MAX, FILTER_MAX, JOB_ID_MAX, JSON_BYTES_MAX, PAGE_MAX, PRUNE_MAX, SECRET_BYTES_MAX,
 };
 pub use seal::{SealingKey, Secret};
 pub use upload::{Begun, NewUpload, Upload, UploadState};

@@ -110,7 +110,7 @@ async fn run(on: &mut AnyConnection, text: &str) -> std::result::Result<(), sqlx
 
 /// Locks the database against others who open it; gives the lock's name.
 async fn mysql_lock(on: &mut AnyConnection) -> Result<String> {
-    let query = sqlx::query("SELECT MD5(DATABASE()) AS digest");
+    let query = sqlx::query("SELECT LEFT(SHA2(DATABASE(), 256), 40) AS digest");
     let digest: Option<String> = query.fetch_one(&mut *on).await?.try_get("digest")?;
     let Some(digest) = digest else {
         return Err(Error::Invalid { what: "the store's URL", why: "names no database" });

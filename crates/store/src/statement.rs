@@ -82,6 +82,10 @@ impl Statement {
         use sqlx::Arguments as _;
         let mut arguments = AnyArguments::default();
         for value in self.values {
+            // PostgreSQL takes none; elsewhere it would be stored.
+            if matches!(&value, Value::Text(Some(text)) if text.contains('\0')) {
+                return Err(Error::Invalid { what: "a text", why: "contains a NUL" });
+            }
             let added = match value {
                 Value::Int(number) => arguments.add(number),
                 Value::Text(text) => arguments.add(text),

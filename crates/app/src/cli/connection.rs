@@ -76,16 +76,22 @@ fn split_password(argument: &str) -> Option<(String, String)> {
     Some((format!("{}{user}{after}", &argument[..url_at + 3]), password.to_owned()))
 }
 
-/// Parses the URL and finds the password.
-pub fn resolve(target: &Target) -> Result<Endpoint, String> {
-    let mut endpoint = Endpoint::parse(&target.url).map_err(|error| error.to_string())?;
-    if let Some(charset) = &target.default_character_set {
-        endpoint.default_charset.clone_from(charset);
-    }
+/// Parses a URL, with the password that was taken out of it.
+pub fn parse(url: &str) -> Result<Endpoint, String> {
+    let mut endpoint = Endpoint::parse(url).map_err(|error| error.to_string())?;
     if let Ok(password) = std::env::var(HIDDEN_VARIABLE) {
         // It was cut out of the URL as it stood there, so it is decoded as the URL's part.
         let url = format!("mysql://user:{password}@host");
         endpoint.password = Endpoint::parse(&url).map_err(|error| error.to_string())?.password;
+    }
+    Ok(endpoint)
+}
+
+/// Parses the URL and finds the password.
+pub fn resolve(target: &Target) -> Result<Endpoint, String> {
+    let mut endpoint = parse(&target.url)?;
+    if let Some(charset) = &target.default_character_set {
+        endpoint.default_charset.clone_from(charset);
     }
     if let Some(file) = &target.password_file {
         endpoint.password = Some(Secret::new(first_line(file)?));

@@ -19,7 +19,7 @@ use std::time::Instant;
 use dump::reader::Place;
 use dump::statement::ObjectName;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::ledger::Marker;
 use super::session::SessionState;
@@ -116,7 +116,7 @@ struct Built {
 struct Worker {
     jobs: mpsc::Sender<Job>,
     done: mpsc::Receiver<Built>,
-    task: JoinHandle<()>,
+    task: JoinSet<()>,
 }
 
 /// All that is known of indexes that wait.
@@ -344,10 +344,10 @@ impl Indexes {
     /// Ends all sessions.
     pub async fn close(self) {
         self.surveyor.close().await;
-        if let Some(worker) = self.worker {
+        if let Some(mut worker) = self.worker {
             drop(worker.jobs);
             // A task that panicked has nothing left to close.
-            let _ = worker.task.await;
+            let _ = worker.task.join_next().await;
         }
     }
 
@@ -417,7 +417,8 @@ impl Worker {
     fn start(builder: Builder) -> Worker {
         let (jobs, queue) = mpsc::channel(PENDING_MAX);
         let (sender, done) = mpsc::channel(PENDING_MAX);
-        let task = tokio::spawn(work(builder, queue, sender));
+        let mut task = JoinSet::new();
+        task.spawn(work(builder, queue, sender));
         Worker { jobs, done, task }
     }
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::batch::Batch;
 use super::load::{self, LoadPlan, Reason};
@@ -130,7 +130,8 @@ pub struct Lane {
     pub connection: u64,
     /// Stops its statement.
     pub kill: KillHandle,
-    task: JoinHandle<()>,
+    /// The lane itself; dropped, it ends where it stands, and the server rolls back.
+    task: JoinSet<()>,
 }
 
 impl Lane {
@@ -144,15 +145,16 @@ impl Lane {
     ) -> Lane {
         let (jobs, queue) = mpsc::channel(1);
         let (connection, kill) = (conn.id(), conn.kill_handle());
-        let task = tokio::spawn(work(lane, conn, initial, order, queue, reports));
+        let mut task = JoinSet::new();
+        task.spawn(work(lane, conn, initial, order, queue, reports));
         Lane { jobs, connection, kill, task }
     }
 
     /// Lets the lane end after its job and waits for it.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         drop(self.jobs);
         // A lane that panicked has nothing left to close.
-        let _ = self.task.await;
+        let _ = self.task.join_next().await;
     }
 }
 

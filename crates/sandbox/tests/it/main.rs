@@ -233,35 +233,48 @@ fn tls_servers_prove_who_they_are() {
 
 #[test]
 fn a_killed_process_takes_its_servers_along() {
+    let check = |words: &[&str], count| {
+        let text = start_and_kill(words).unwrap();
+        let field = |name: &str| -> Vec<String> {
+            let lines = text.lines().filter_map(|line| line.trim().strip_prefix(name));
+            lines.map(|value| value.trim().to_owned()).collect()
+        };
+        let (urls, folders) = (field("url"), field("folder"));
+        assert_eq!((urls.len(), folders.len()), (count, count), "{text}");
+        // The kernel ends them asynchronously: wait until nobody listens, within a limit.
+        let deadline = SystemTime::now() + Duration::from_secs(20);
+        let address = |url: &String| {
+            let (_, place) = url.split_once('@').unwrap();
+            place.split('/').next().unwrap().to_owned()
+        };
+        while urls.iter().any(|url| TcpStream::connect(address(url)).is_ok()) {
+            assert!(SystemTime::now() < deadline, "servers outlived their process");
+            thread::yield_now();
+        }
+        for folder in folders {
+            fs::remove_dir_all(folder).unwrap();
+        }
+    };
+    check(&["mariadb", "--count", "2"], 2);
+    check(&["postgres"], 1);
+}
+
+/// Runs `sandbox` until its servers are ready, and kills it; gives what it printed.
+fn start_and_kill(words: &[&str]) -> std::io::Result<String> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sandbox"))
-        .args(["mariadb", "--count", "2"])
+        .args(words)
         .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+        .spawn()?;
     let mut text = String::new();
-    let mut stdout = child.stdout.take().unwrap();
+    let mut stdout = child.stdout.take().expect("it is piped");
     let mut byte = [0];
     while !text.contains("Ctrl-C") {
-        assert_eq!(stdout.read(&mut byte).unwrap(), 1, "ended early: {text}");
+        assert_eq!(stdout.read(&mut byte)?, 1, "ended early: {text}");
         text.push(char::from(byte[0]));
     }
-    let field = |name: &str| -> Vec<String> {
-        let lines = text.lines().filter_map(|line| line.trim().strip_prefix(name));
-        lines.map(|value| value.trim().to_owned()).collect()
-    };
-    let (sockets, folders) = (field("socket"), field("folder"));
-    assert_eq!((sockets.len(), folders.len()), (2, 2), "{text}");
-    child.kill().unwrap();
-    child.wait().unwrap();
-    // The kernel kills them asynchronously: wait for the sockets to go dead, within a limit.
-    let deadline = SystemTime::now() + Duration::from_secs(20);
-    while sockets.iter().any(|path| std::os::unix::net::UnixStream::connect(path).is_ok()) {
-        assert!(SystemTime::now() < deadline, "servers outlived their process");
-        thread::yield_now();
-    }
-    for folder in folders {
-        fs::remove_dir_all(folder).unwrap();
-    }
+    child.kill()?;
+    child.wait()?;
+    Ok(text)
 }
 
 #[test]

@@ -4,10 +4,12 @@
 //! it, and with an older one nothing can be written any more; no instance is written by more jobs
 //! than allowed, however many claim at once.
 //!
-//! The last needs a lock. A condition in the claiming UPDATE that counts an instance's running jobs
-//! does not hold: two such statements on two rows each count before the other commits, on every
-//! engine but one that writes alone. So claims take turns on one counter's row, which they hold for
-//! a few milliseconds and only when a look beforehand found a job. Beats and ends take no turn.
+//! The last is counted, so it needs a lock: a statement that counts an instance's running jobs sees
+//! none of the claims that are under way on other rows, whether it stands alone or as a condition
+//! of the claiming UPDATE. So claims take turns on one counter's row, held for a few milliseconds
+//! and only when a look beforehand found a job. (While every claimer asks for the oldest job, they
+//! would collide on that job's row and so take turns anyway; the lock does not rest on that.) Beats
+//! and ends take no turn; against them and against cancels a claim compares and sets.
 //!
 //! Deliberately not here: a worker's own clock. It must stop writing when its last good beat is
 //! older than the lease, also when the store cannot be reached.

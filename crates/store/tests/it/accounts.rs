@@ -22,6 +22,8 @@ pub(crate) async fn an_account_has_a_name_of_its_own(subject: Arc<Subject>) {
         assert!(matches!(missing, Error::NotFound), "{name}: {missing:?}");
         store.create_account(name, NOW).await.unwrap();
     }
+    let nul = store.account_by_name("one\0").await.unwrap_err();
+    assert!(matches!(nul, Error::Invalid { .. }), "{nul:?}");
     for name in ["", "a\0b", &"x".repeat(65)] {
         let bad = store.create_account(name, NOW).await.unwrap_err();
         assert!(matches!(bad, Error::Invalid { .. }), "{name}: {bad:?}");

@@ -3,7 +3,8 @@
 use crate::subject::{NOW, Subject, TTL, job_on};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
-use store::{Error, NewJob, Outcome, State, Store};
+use std::time::{SystemTime, UNIX_EPOCH};
+use store::{Cancelled, Claimed, Error, NewJob, Outcome, State, Store};
 
 const CLAIMERS: usize = 8;
 const JOBS: usize = 40;
@@ -21,6 +22,8 @@ pub(crate) async fn the_oldest_job_is_claimed_first(subject: Arc<Subject>) {
     assert!((0..1_000).contains(&(until - started - TTL)), "{started} {until}");
     assert_eq!((claimed.lease.job(), claimed.lease.account()), (first.id, one));
     assert_eq!((claimed.lease.token(), claimed.lease.ttl_ms()), (1, TTL));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    assert!(i64::try_from(now).unwrap().abs_diff(started) < 60_000, "{now} {started}");
     // One whose lease ran out keeps its place before younger ones.
     subject.expire(first.id).await;
     assert_eq!(subject.claim("x").await.job.id, first.id);
@@ -122,5 +125,21 @@ pub(crate) async fn a_full_instance_holds_up_no_other(subject: Arc<Subject>) {
     assert_eq!(store.claim("w", TTL, 1).await.unwrap(), None);
     store.finish(&again.lease, Outcome::Failed(r#"{"kind":"x"}"#)).await.unwrap();
     assert_eq!(store.claim("w", TTL, 1).await.unwrap().unwrap().job.id, held_up.id);
-    assert_eq!(store.cancel(account, held_up.id, NOW).await.unwrap(), store::Cancelled::Requested);
+    assert_eq!(store.cancel(account, held_up.id, NOW).await.unwrap(), Cancelled::Requested);
+}
+
+pub(crate) async fn a_claim_and_a_cancel_at_once_agree(subject: Arc<Subject>) {
+    let account = subject.account("a").await;
+    for _ in 0..20 {
+        let id = subject.enqueue(account, &job_on("db-1")).await.id;
+        let claim = subject.store.claim("w", TTL, 9);
+        let (claimed, cancelled) = tokio::join!(claim, subject.other.cancel(account, id, NOW));
+        let claimed = claimed.unwrap();
+        let expected = if claimed.is_some() { Cancelled::Requested } else { Cancelled::AtOnce };
+        assert_eq!(cancelled.unwrap(), expected);
+        if let Some(Claimed { lease, .. }) = claimed {
+            assert!(subject.store.beat(&lease, None, 0).await.unwrap().cancel_requested);
+            subject.store.finish(&lease, Outcome::Cancelled("{}")).await.unwrap();
+        }
+    }
 }

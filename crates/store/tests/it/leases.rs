@@ -2,6 +2,7 @@
 
 use crate::subject::{NOW, Subject, TTL, job_on};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use store::{Error, Outcome, State};
 
 pub(crate) async fn a_beat_renews_and_tells_of_a_cancel(subject: Arc<Subject>) {
@@ -51,6 +52,40 @@ pub(crate) async fn an_expired_lease_goes_to_another_and_fences_the_old_one(subj
     assert!(matches!(lost, Error::LeaseLost));
     let job = store.job(account, id).await.unwrap();
     assert_eq!((job.result.as_deref(), job.percent), (Some(r#"{"rows":1}"#), 100));
+}
+
+pub(crate) async fn a_lease_runs_out_by_the_databases_clock(subject: Arc<Subject>) {
+    let account = subject.account("a").await;
+    subject.enqueue(account, &job_on("db-1")).await;
+    let old = subject.store.claim("w1", 1, 9).await.unwrap().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let new = loop {
+        match subject.other.claim("w2", TTL, 9).await.unwrap() {
+            Some(claimed) => break claimed,
+            None => assert!(Instant::now() < deadline, "the lease never ran out"),
+        }
+    };
+    assert!(new.lease.token() > old.lease.token());
+    assert!(new.job.lease_until.unwrap() > old.job.lease_until.unwrap() + TTL - 1);
+}
+
+pub(crate) async fn a_beat_and_a_claim_at_once_agree(subject: Arc<Subject>) {
+    let account = subject.account("a").await;
+    for _ in 0..20 {
+        let id = subject.enqueue(account, &job_on("db-1")).await.id;
+        let lease = subject.claim("w1").await.lease;
+        subject.expire(id).await;
+        let beat = subject.store.beat(&lease, None, 0);
+        let (beat, claimed) = tokio::join!(beat, subject.other.claim("w2", TTL, 9));
+        let claimed = claimed.unwrap();
+        // Whoever was first has it, and the other knows.
+        match beat {
+            Ok(_) => assert_eq!(claimed, None),
+            Err(error) => assert!(matches!(error, Error::LeaseLost) && claimed.is_some()),
+        }
+        let lease = claimed.map_or(lease, |claimed| claimed.lease);
+        subject.store.finish(&lease, Outcome::Succeeded("{}")).await.unwrap();
+    }
 }
 
 pub(crate) async fn an_end_can_be_said_twice_but_not_otherwise(subject: Arc<Subject>) {

@@ -1,6 +1,6 @@
 //! Opening a store: its tables are made once, and what cannot be opened says why.
 
-use crate::subject::{NOW, Subject};
+use crate::subject::{Kind, NOW, Subject};
 use sqlx::Connection;
 use std::sync::Arc;
 use store::{Error, SealingKey, Store};
@@ -30,6 +30,21 @@ pub(crate) async fn a_newer_store_is_left_alone(subject: Arc<Subject>) {
     run(&url, "UPDATE schema_version SET version = 99").await;
     let error = Store::open(&url, subject.key("key")).await.unwrap_err();
     assert!(matches!(error, Error::Newer { found: 99, known: 1 }), "{error:?}");
+}
+
+pub(crate) async fn a_refused_login_is_unreachable(subject: Arc<Subject>) {
+    let shown = format!("{:?} {:?}", subject.store, subject.key("key"));
+    assert!(!shown.contains("sandbox"), "{shown}");
+    if subject.kind == Kind::Sqlite {
+        return;
+    }
+    let url = subject.url();
+    for url in [url.replace(":sandbox@", ":hunter2@"), url.replace("/store0", "/nowhere")] {
+        assert_ne!(url, subject.url());
+        let error = Store::open(&url, subject.key("key")).await.unwrap_err();
+        assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
 }
 
 /// As a process leaves it that was killed after it made the last table, before the last index.

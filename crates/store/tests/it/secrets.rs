@@ -3,6 +3,7 @@
 use crate::subject::{Kind, NOW, Subject, instance, job_on};
 use sqlx::{Row, TypeInfo, ValueRef};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use store::{Error, NewJob, Outcome, Secret, Store};
 
@@ -22,6 +23,7 @@ pub(crate) async fn nothing_secret_is_in_clear(subject: Arc<Subject>) {
     let mut dump = dump(&subject).await;
     if subject.kind == Kind::Sqlite {
         for file in subject.files() {
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
             dump.extend(fs::read(file).unwrap());
         }
     }
@@ -41,7 +43,7 @@ async fn dump(subject: &Subject) -> Vec<u8> {
         Kind::Postgres => {
             "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public'"
         }
-        Kind::MariaDb => {
+        Kind::MariaDb | Kind::MySql => {
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
         }
     };
@@ -118,7 +120,6 @@ pub(crate) async fn another_key_is_refused(subject: Arc<Subject>) {
 
 #[test]
 fn a_key_file_is_made_once_and_guarded() {
-    use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     let made = std::thread::scope(|scope| {

@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     Sqlite,
     Postgres,
     MariaDb,
+    MySql,
 }
 
 /// The running database and what is open on it.
@@ -40,7 +41,7 @@ pub(crate) struct Subject {
 enum Running {
     File,
     Postgres(Postgres),
-    MariaDb(Box<Server>),
+    MySql(Box<Server>),
 }
 
 impl Subject {
@@ -50,7 +51,8 @@ impl Subject {
         let server = match kind {
             Kind::Sqlite => Running::File,
             Kind::Postgres => Running::Postgres(Postgres::start().unwrap()),
-            Kind::MariaDb => Running::MariaDb(Box::new(Server::start(Flavor::MariaDb).unwrap())),
+            Kind::MariaDb => Running::MySql(Box::new(Server::start(Flavor::MariaDb).unwrap())),
+            Kind::MySql => Running::MySql(Box::new(Server::start(Flavor::MySql).unwrap())),
         };
         let url = create(&server, folder.path(), 0).await;
         let key = || SealingKey::load_or_create(&folder.path().join("key")).unwrap();
@@ -181,7 +183,7 @@ async fn create(server: &Running, folder: &Path, number: u32) -> String {
     let (admin, url) = match server {
         Running::File => return format!("sqlite:{}/{name}.db", folder.display()),
         Running::Postgres(server) => (server.url("postgres"), server.url(&name)),
-        Running::MariaDb(server) => (server.url(None), server.url(Some(&name))),
+        Running::MySql(server) => (server.url(None), server.url(Some(&name))),
     };
     let pool = AnyPoolOptions::new().max_connections(1).connect(&admin).await.unwrap();
     let text = AssertSqlSafe(format!("CREATE DATABASE {name}"));

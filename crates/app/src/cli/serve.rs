@@ -1,0 +1,183 @@
+//! `dbferry serve`: settings, the port, and the end.
+//!
+//! Runs in the foreground. SIGTERM and Ctrl-C end it: no new requests, jobs get some time and are
+//! put back. Logs go to stderr.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use engine::run::stop::Stop;
+use tracing_subscriber::EnvFilter;
+
+use super::{Exit, complain, say, wait_for};
+use crate::app::App;
+use crate::config::Settings;
+use crate::service::{instances, uploads};
+use crate::{http, worker};
+
+/// How often instances are looked at.
+const PROBE_EVERY: Duration = Duration::from_secs(30);
+/// How often what has expired is removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// Seconds that a nonce is remembered beyond the time that its request is good for.
+const NONCE_SECONDS: i64 = 2 * wire::tencent::credentials::SKEW_MAX;
+
+/// Arguments of `dbferry serve`.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// The settings' file; what is given here goes over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8686]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    place: Place,
+    /// Listen on other addresses than loopback, with something in front that encrypts
+    #[arg(long)]
+    allow_plain: bool,
+    /// Jobs that this process works on at once [default: 2]
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// Imports that run on one instance at once [default: 1]
+    #[arg(long, value_name = "N")]
+    per_instance: Option<u32>,
+    /// Seconds after which the job of a process that died is taken over [default: 15]
+    #[arg(long, value_name = "SECONDS")]
+    lease_seconds: Option<u32>,
+    /// What the log looks like
+    #[arg(long, value_enum, default_value_t = LogForm::Text)]
+    log: LogForm,
+}
+
+/// Where the service keeps its things.
+#[derive(Debug, ClapArgs)]
+pub struct Place {
+    /// The folder of the store, its key and uploads [default: dbferry-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The store, if not in the folder: postgres://… or mysql://…/database
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogForm {
+    /// Lines for people
+    Text,
+    /// One JSON document a line
+    Json,
+}
+
+impl Place {
+    /// These settings with what was given.
+    pub fn over(&self, mut settings: Settings) -> Settings {
+        if let Some(data) = &self.data {
+            settings.data.clone_from(data);
+        }
+        if self.store.is_some() {
+            settings.store.clone_from(&self.store);
+        }
+        settings
+    }
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Exit {
+    let settings = match resolve(&args) {
+        Ok(settings) => settings,
+        Err(text) => {
+            complain(&text);
+            return Exit::Usage;
+        }
+    };
+    log_to_stderr(args.log);
+    wait_for(serve(settings))
+}
+
+fn resolve(args: &Args) -> Result<Settings, String> {
+    let mut settings = match &args.config {
+        Some(path) => Settings::read(path)?,
+        None => Settings::default(),
+    };
+    settings = args.place.over(settings);
+    settings.listen = args.listen.unwrap_or(settings.listen);
+    settings.allow_plain |= args.allow_plain;
+    settings.workers = args.workers.unwrap_or(settings.workers);
+    settings.per_instance = args.per_instance.unwrap_or(settings.per_instance);
+    settings.lease_seconds = args.lease_seconds.unwrap_or(settings.lease_seconds);
+    settings.check()?;
+    Ok(settings)
+}
+
+fn log_to_stderr(form: LogForm) {
+    let filter = EnvFilter::try_from_env("DBFERRY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match form {
+        LogForm::Text => log.with_ansi(false).init(),
+        LogForm::Json => log.json().init(),
+    }
+}
+
+async fn serve(settings: Settings) -> Result<(), String> {
+    let app = Arc::new(App::open(settings).await?);
+    let listener = tokio::net::TcpListener::bind(app.settings.listen)
+        .await
+        .map_err(|error| format!("listen on {}: {error}", app.settings.listen))?;
+    let address = listener.local_addr().map_err(|error| format!("listen: {error}"))?;
+    let stop = Stop::new();
+    let signals = tokio::spawn(stop_on_signal(stop.clone())?);
+    let chores = tokio::spawn(chores(Arc::clone(&app)));
+    let worker = tokio::spawn(worker::run(Arc::clone(&app), stop.clone()));
+    say(&format!("dbferry: listening on http://{address}"));
+    let until = stop.clone();
+    let served = axum::serve(listener, http::router(Arc::clone(&app)))
+        .with_graceful_shutdown(async move { until.asked().await })
+        .await;
+    // Also where the port was lost and nobody asked.
+    stop.ask();
+    let worked = worker.await;
+    chores.abort();
+    signals.abort();
+    app.store.close().await;
+    served.map_err(|error| format!("serve: {error}"))?;
+    worked.map_err(|error| format!("the worker ended badly: {error}"))
+}
+
+/// What has to be done every now and then.
+async fn chores(app: Arc<App>) {
+    let mut probes = tokio::time::interval(PROBE_EVERY);
+    let mut sweeps = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        let outcome = tokio::select! {
+            _ = probes.tick() => instances::probe_all(&app).await,
+            _ = sweeps.tick() => sweep(&app).await,
+        };
+        if let Err(refusal) = outcome {
+            tracing::warn!(?refusal, "a chore failed");
+        }
+    }
+}
+
+async fn sweep(app: &App) -> Result<(), crate::service::Refusal> {
+    app.store.forget_nonces(app.clock.now_secs() - NONCE_SECONDS).await?;
+    uploads::remove_expired(app).await
+}
+
+fn stop_on_signal(stop: Stop) -> Result<impl Future<Output = ()>, String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|error| format!("listen for signals: {error}"));
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        say("dbferry: stopping");
+        stop.ask();
+    })
+}

@@ -1,0 +1,145 @@
+//! The service's settings: a TOML file, and what the command line says over it.
+//!
+//! Promises: an unknown key is refused by name; every setting has a default but none is hidden: the
+//! documentation of this struct is the documentation of the file. Reads no environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Settings of `dbferry serve`, by their names in `dbferry.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address and port to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Listen on other addresses than loopback although requests are not encrypted: something in
+    /// front of the service has to do that.
+    pub allow_plain: bool,
+    /// The folder of the store, of its key and of uploads; made if it is not there.
+    pub data: PathBuf,
+    /// Where the store is: `sqlite:/path/file.db`, `postgres://…` or `mysql://…/database`; without it
+    /// `store.db` in the data folder.
+    pub store: Option<String>,
+    /// Jobs that this process works on at once.
+    pub workers: usize,
+    /// Imports that run on one instance at once, over all processes.
+    pub per_instance: u32,
+    /// Connections that load side by side in one import; 0: one for each core.
+    pub lanes: usize,
+    /// Seconds after which the job of a process that died is taken over by another.
+    pub lease_seconds: u32,
+    /// Seconds that running jobs get to end by themselves when the service is told to stop; then
+    /// they are put back in the queue, and go on where they were.
+    pub drain_seconds: u64,
+    /// Bytes that one upload may have.
+    pub upload_bytes_max: u64,
+    /// Days after which an upload is deleted.
+    pub upload_days: u32,
+    /// Whether requests for a finance region must come to a host that names it: `any` (no), `named`
+    /// (yes), `named-or-local` (yes, but an address and localhost are fine).
+    pub finance_hosts: FinanceHosts,
+}
+
+/// What a finance region asks of the request's host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FinanceHosts {
+    /// Nothing.
+    Any,
+    /// The region's name, or no name at all.
+    NamedOrLocal,
+    /// The region's name.
+    Named,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8686)),
+            allow_plain: false,
+            data: PathBuf::from("dbferry-data"),
+            store: None,
+            workers: 2,
+            per_instance: 1,
+            lanes: 0,
+            lease_seconds: 15,
+            drain_seconds: 10,
+            upload_bytes_max: 100 << 30,
+            upload_days: 14,
+            finance_hosts: FinanceHosts::NamedOrLocal,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads a file; the message names it and what is wrong in it.
+    pub fn read(path: &Path) -> Result<Settings, String> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("read {}: {error}", path.display()))?;
+        Settings::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// Reads the text of a file.
+    pub fn parse(text: &str) -> Result<Settings, String> {
+        let settings: Settings = toml::from_str(text).map_err(|error| error.to_string())?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Checks what the settings say together.
+    pub fn check(&self) -> Result<(), String> {
+        if self.workers == 0 || self.per_instance == 0 {
+            return Err("workers and per_instance must be at least 1".to_owned());
+        }
+        if !(2..=3600).contains(&self.lease_seconds) {
+            return Err("lease_seconds must be from 2 to 3600".to_owned());
+        }
+        if !self.listen.ip().is_loopback() && !self.allow_plain {
+            return Err(format!(
+                "{} is not a loopback address, and requests would not be encrypted: put a proxy with \
+                 TLS in front, and say so by allow_plain = true (--allow-plain)",
+                self.listen
+            ));
+        }
+        Ok(())
+    }
+
+    /// The store's URL.
+    pub fn store_url(&self) -> String {
+        let default = || format!("sqlite:{}", self.data.join("store.db").display());
+        self.store.clone().unwrap_or_else(default)
+    }
+
+    /// The folder of uploads.
+    pub fn uploads(&self) -> PathBuf {
+        self.data.join("uploads")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<(), &str>) {
+        match (Settings::parse(text), expected) {
+            (Ok(_), Ok(())) => {}
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            (outcome, _) => panic!("{outcome:?} for {text}"),
+        }
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        check("", Ok(()));
+        check("workers = 4\nlisten = \"[::1]:80\"\nfinance_hosts = \"named\"", Ok(()));
+        check("worker = 4", Err("worker"));
+        check("workers = 0", Err("at least 1"));
+        check("lease_seconds = 1", Err("lease_seconds"));
+        check("listen = \"0.0.0.0:80\"", Err("not a loopback address"));
+        check("listen = \"0.0.0.0:80\"\nallow_plain = true", Ok(()));
+        check("finance_hosts = \"some\"", Err("finance_hosts"));
+    }
+}

@@ -1,0 +1,36 @@
+//! The service's port: which request goes where.
+//!
+//! `/` answers the clouds' dialects, `/api/v1` the native API, `/healthz` and `/readyz` those who
+//! watch the process.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+
+use crate::app::App;
+
+pub mod native;
+pub mod problem;
+pub mod rates;
+pub mod tencent;
+
+/// All routes.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .nest("/api/v1", native::router())
+        .fallback(tencent::answer)
+        .with_state(app)
+}
+
+/// Whether the store answers.
+async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    match app.store.ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n"),
+    }
+}

@@ -1,0 +1,165 @@
+//! A job that imports an uploaded file: from the job in the store to a run of the engine.
+//!
+//! The target's ledger is the job's own, so that another process can go on with it; it stays until
+//! [`clean_up`], after the store knows how the job ended.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+
+use dump::source::{Input, Source};
+use engine::endpoint::{Endpoint, Secret};
+use engine::error::{Error, ErrorKind, Side};
+use engine::import::batch::BATCH_BYTES;
+use engine::import::guard::{Definer, Guard, Policy};
+use engine::import::report::{Failure, Report};
+use engine::import::resume::{self, Resume};
+use engine::import::{self, LANES_MAX, Options, Surroundings, WHOLE_MAX};
+use serde_json::json;
+use store::Claimed;
+
+use crate::app::App;
+use crate::service::imports::{self, Payload};
+use crate::service::{Refusal, instances, uploads};
+
+/// How far a job is, for whoever beats for it.
+#[derive(Default)]
+pub struct Gauge {
+    read: OnceLock<(Arc<std::sync::atomic::AtomicU64>, Option<u64>)>,
+}
+
+impl Gauge {
+    /// Progress as the store keeps it: a JSON text and a percentage. 100 is for what has ended.
+    pub fn read(&self, surroundings: &Surroundings) -> (String, u8) {
+        let progress = &surroundings.progress;
+        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let (consumed, size) = match self.read.get() {
+            Some((consumed, size)) => (load(consumed), *size),
+            None => (0, None),
+        };
+        let percent = match size {
+            Some(size) if size > 0 => (consumed.saturating_mul(99) / size).min(99),
+            _ => 0,
+        };
+        let text = json!({
+            "file_bytes": size,
+            "read_bytes": consumed,
+            "applied_bytes": load(&progress.applied_bytes),
+            "rows": load(&progress.applied_rows),
+            "statements": load(&progress.applied_statements),
+        });
+        (text.to_string(), u8::try_from(percent).unwrap_or(99))
+    }
+}
+
+/// Everything that a run needs.
+pub struct Ready {
+    endpoint: Endpoint,
+    options: Options,
+    path: std::path::PathBuf,
+    name: String,
+}
+
+/// Gathers what the run needs; the password leaves the store here.
+pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
+    let job = &claimed.job;
+    let faulty = |what: &str| Error::new(ErrorKind::Internal, Side::Internal, what);
+    let payload: Payload =
+        serde_json::from_str(&job.payload).map_err(|_| faulty("read the job's payload"))?;
+    let instance = instances::find(app, job.account, &job.instance_id).await.map_err(refused)?;
+    let password = match payload.stored_password {
+        true => instances::stored_password(app, &instance, &payload.user).await.map_err(refused)?,
+        false => {
+            let secret = app.store.job_secret(&claimed.lease).await;
+            let secret = secret.map_err(|error| faulty(&crate::app::told(&error)))?;
+            let text = secret.as_ref().map(store::Secret::text).transpose();
+            text.map_err(|error| faulty(&crate::app::told(&error)))?.map(Secret::new)
+        }
+    };
+    let mut endpoint = instances::endpoint(&instance, &payload.user, password).map_err(refused)?;
+    endpoint.database = payload.database;
+    let path = uploads::path(app, &payload.storage_key);
+    let options = options(app, &job.public_id, job.attempt);
+    Ok(Ready { endpoint, options, path, name: payload.file })
+}
+
+fn options(app: &App, job: &str, attempt: u32) -> Options {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let lanes = if app.settings.lanes == 0 { cores } else { app.settings.lanes };
+    Options {
+        lanes: lanes.min(LANES_MAX),
+        batch_bytes: BATCH_BYTES,
+        whole_bytes: WHOLE_MAX,
+        // Whoever may upload a file is not the server's operator.
+        guard: Guard { policy: Policy::Allow, allow_files: false, definer: Definer::Keep },
+        load_data: true,
+        defer_indexes: true,
+        binary_mode: false,
+        resume: if attempt > 1 { Resume::IfThere } else { Resume::Never },
+        job: Some(job.to_owned()),
+    }
+}
+
+/// Runs the import.
+pub async fn run(
+    ready: &Ready,
+    surroundings: &Surroundings,
+    gauge: &Gauge,
+) -> Result<Report, Failure> {
+    let (path, name) = (ready.path.clone(), ready.name.clone());
+    let opened = tokio::task::spawn_blocking(move || open(&path, &name)).await;
+    let input = opened.unwrap_or_else(|error| {
+        Err(Error::new(ErrorKind::Internal, Side::Internal, "open the file").with_source(error))
+    });
+    let input = input.map_err(Failure::before)?;
+    let _ = gauge.read.set((Arc::clone(&input.consumed), input.size));
+    import::run(input, &ready.endpoint, &ready.options, surroundings).await
+}
+
+fn open(path: &std::path::Path, name: &str) -> Result<Input, Error> {
+    let file = std::fs::File::open(path).map_err(|error| {
+        Error::new(ErrorKind::Input, Side::Input, "open the uploaded file").with_source(error)
+    })?;
+    Source::named(name, file)
+        .map_err(|error| Error::new(ErrorKind::Input, Side::Input, error.to_string()))
+}
+
+/// Forgets what the target keeps of a job that has ended, after building the indexes that it may
+/// have left out.
+pub async fn clean_up(ready: &Ready) -> Result<(), Error> {
+    let job = ready.options.job.as_deref();
+    for given_up in resume::give_up(&ready.endpoint, job).await? {
+        if let Some((_, error)) = given_up.failed.into_iter().next() {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// What the store keeps of a success.
+pub fn succeeded(report: &Report) -> String {
+    json!({
+        "statements": report.statements,
+        "rows": report.rows,
+        "seconds": report.seconds,
+        "index_seconds": report.index_seconds,
+        "replayed_batches": report.replayed_batches,
+        "lost_connections": report.lost_connections,
+        "resumed_from": report.resumed_from,
+    })
+    .to_string()
+}
+
+/// What the store keeps of a failure: no row values, so nothing of the server's text.
+pub fn failed(error: &Error) -> String {
+    let failure = imports::Failure { message: error.without_server_text() };
+    serde_json::to_string(&failure).unwrap_or_else(|_| "{}".to_owned())
+}
+
+fn refused(refusal: Refusal) -> Error {
+    let what = match refusal {
+        Refusal::NoInstance => "the instance is not registered any more".to_owned(),
+        Refusal::Fault(what) => what,
+        other => format!("prepare the import: {other:?}"),
+    };
+    Error::new(ErrorKind::Internal, Side::Internal, what)
+}
