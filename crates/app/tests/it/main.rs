@@ -16,4 +16,6 @@ mod resume;
 mod sameness;
 mod sameness_cases;
 mod schema;
+mod service;
+mod tencent_sdk;
 mod tidy;

@@ -1,0 +1,240 @@
+//! `dbferry serve` as a child of a test, beside a real MariaDB and with a key, an instance and files.
+//!
+//! Promises: a started service listens; a dropped one is killed; what it said is shown when a test
+//! fails. Everything goes through the program's own commands and its port.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use nix::sys::signal::Signal;
+use sandbox::{Flavor, Server};
+use tempfile::TempDir;
+
+use crate::interrupt::signal;
+use crate::sameness::{self, dbferry};
+
+/// The instance of every [`Site`].
+pub(crate) const INSTANCE: &str = "cdb-c1nl9rpv";
+/// Its region.
+pub(crate) const REGION: &str = "ap-guangzhou";
+/// Lines of a service's log that a failure shows.
+const LOG_LINES: usize = 60;
+
+/// An account's key.
+pub(crate) struct Key {
+    pub(crate) account: String,
+    /// The account's number.
+    pub(crate) uin: String,
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+/// A running service.
+pub(crate) struct Service {
+    /// `127.0.0.1:PORT`
+    pub(crate) address: String,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// A service with its data folder, a server, and what both need to work together.
+pub(crate) struct Site {
+    pub(crate) service: Service,
+    pub(crate) server: Server,
+    /// Of the account that owns the instance.
+    pub(crate) key: Key,
+    options: Vec<String>,
+    folder: TempDir,
+}
+
+impl Service {
+    /// Starts the program and waits until it says where it listens.
+    fn start(command: &mut Command) -> Service {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut said = Vec::new();
+        let address = loop {
+            let mut line = String::new();
+            let read = stderr.read_line(&mut line).unwrap();
+            assert!(read > 0, "it ended with {:?}: {said:#?}", child.wait().unwrap());
+            if let Some((_, address)) = line.trim_end().split_once("listening on http://") {
+                break address.to_owned();
+            }
+            said.push(line.trim_end().to_owned());
+        };
+        let log = Arc::new(Mutex::new(said));
+        let lines = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        Service { address, child, log, reader: Some(reader) }
+    }
+
+    /// Everything it has said so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    /// Ends it by a signal, and waits for its end.
+    pub(crate) fn end(&mut self, by: Signal) -> ExitStatus {
+        if self.child.try_wait().unwrap().is_none() {
+            signal(&self.child, by);
+        }
+        let status = self.child.wait().unwrap();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        status
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = &lines[lines.len().saturating_sub(LOG_LINES)..];
+            eprintln!("the service's log ends with:\n{}", tail.join("\n"));
+        }
+    }
+}
+
+impl Site {
+    /// A service with these options, an empty MariaDB with one database `imp`, and a key.
+    pub(crate) fn start(options: &[&str]) -> Site {
+        let server = Server::start_with(Flavor::MariaDb, &sameness::options()).unwrap();
+        server.sql("CREATE DATABASE imp").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let key = new_key(&folder, "shop");
+        add_instance(&folder, INSTANCE, &key, &server);
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let service = Service::start(&mut serve(&folder, "127.0.0.1:0", &options));
+        Site { service, server, key, options, folder }
+    }
+
+    /// Starts the service again at the same address. It must have been ended before.
+    pub(crate) fn restart(&mut self) {
+        let address = self.service.address.clone();
+        self.service = Service::start(&mut serve(&self.folder, &address, &self.options));
+    }
+
+    /// A folder that goes with the site.
+    pub(crate) fn scratch(&self, name: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    /// A key of another account, which is made if it is new.
+    pub(crate) fn new_key(&self, account: &str) -> Key {
+        new_key(&self.folder, account)
+    }
+
+    /// Switches a key off.
+    pub(crate) fn disable(&self, key: &Key) {
+        run(dbferry().args(["key", "disable", &key.id, "--account", &key.account]), &self.folder);
+    }
+
+    /// Registers the server once more, for another account.
+    pub(crate) fn add_instance(&self, id: &str, key: &Key) {
+        add_instance(&self.folder, id, key, &self.server);
+    }
+
+    /// Sends a file to the upload area of a key's account.
+    pub(crate) fn upload(&self, key: &Key, name: &str, body: &[u8]) {
+        let answer = self.request("PUT", &format!("/api/v1/uploads/{name}"), key, body);
+        assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    }
+
+    /// Sends a request to the native API; the whole answer as it comes.
+    pub(crate) fn request(&self, method: &str, path: &str, key: &Key, body: &[u8]) -> String {
+        let mut stream = TcpStream::connect(&self.service.address).unwrap();
+        let login = base64(format!("{}:{}", key.id, key.secret).as_bytes());
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {login}\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n",
+            self.service.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+fn serve(folder: &TempDir, listen: &str, options: &[String]) -> Command {
+    let mut command = dbferry();
+    command.args(["serve", "--listen", listen, "--data"]).arg(data(folder)).args(options);
+    command
+}
+
+fn new_key(folder: &TempDir, account: &str) -> Key {
+    let text = run(dbferry().args(["key", "create", "--account", account, "--json"]), folder);
+    let made: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let field = |name: &str| made[name].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    assert_eq!(field("account"), account);
+    Key {
+        account: account.to_owned(),
+        uin: field("uin"),
+        id: field("key_id"),
+        secret: field("key_secret"),
+    }
+}
+
+fn add_instance(folder: &TempDir, id: &str, key: &Key, server: &Server) {
+    let url = server.url(None);
+    let arguments = ["--url", &url, "--account", &key.account, "--region", REGION];
+    run(dbferry().args(["instance", "add", id]).args(arguments), folder);
+}
+
+fn data(folder: &TempDir) -> PathBuf {
+    folder.path().join("data")
+}
+
+/// Runs a command that has to succeed; what it printed.
+fn run(command: &mut Command, folder: &TempDir) -> String {
+    let output = command.arg("--data").arg(data(folder)).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// As HTTP's Basic logins are written (RFC 4648).
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
+            text.push(if at > three.len() { '=' } else { char::from(letter) });
+        }
+    }
+    text
+}
+
+#[test]
+fn logins_are_written_as_the_standard_has_them() {
+    for (plain, coded) in
+        [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+    {
+        assert_eq!(base64(plain.as_bytes()), coded);
+    }
+}
+
+#[test]
+fn a_service_that_is_told_to_stop_ends_well() {
+    let mut site = Site::start(&[]);
+    assert_eq!(site.service.end(Signal::SIGTERM).code(), Some(0), "{}", site.service.log());
+}
