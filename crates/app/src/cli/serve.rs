@@ -50,6 +50,9 @@ pub struct Args {
     /// Seconds after which the job of a process that died is taken over [default: 15]
     #[arg(long, value_name = "SECONDS")]
     lease_seconds: Option<u32>,
+    /// Seconds that running jobs get to end by themselves on SIGTERM [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    drain_seconds: Option<u64>,
     /// What the log looks like
     #[arg(long, value_enum, default_value_t = LogForm::Text)]
     log: LogForm,
@@ -111,6 +114,7 @@ fn resolve(args: &Args) -> Result<Settings, String> {
     settings.workers = args.workers.unwrap_or(settings.workers);
     settings.per_instance = args.per_instance.unwrap_or(settings.per_instance);
     settings.lease_seconds = args.lease_seconds.unwrap_or(settings.lease_seconds);
+    settings.drain_seconds = args.drain_seconds.unwrap_or(settings.drain_seconds);
     settings.check()?;
     Ok(settings)
 }
