@@ -1,7 +1,7 @@
 //! The service's port: which request goes where.
 //!
-//! `/` answers the clouds' dialects, `/api/v1` the native API, `/healthz` and `/readyz` those who
-//! watch the process.
+//! `/` answers the clouds' dialects, `/api/v1` the native API, `/healthz`, `/readyz` and `/metrics`
+//! those who watch the process.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use axum::routing::get;
 
 use crate::app::App;
 
+pub mod metrics;
 pub mod native;
 pub mod problem;
 pub mod rates;
@@ -22,6 +23,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics::show))
         .nest("/api/v1", native::router())
         .fallback(tencent::answer)
         .with_state(app)

@@ -22,6 +22,8 @@ use crate::{http, worker};
 const PROBE_EVERY: Duration = Duration::from_secs(30);
 /// How often what has expired is removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// What requests get to end by themselves when the service is told to stop.
+const REQUESTS_END: Duration = Duration::from_secs(5);
 /// Seconds that a nonce is remembered beyond the time that its request is good for.
 const NONCE_SECONDS: i64 = 2 * wire::tencent::credentials::SKEW_MAX;
 
@@ -48,6 +50,9 @@ pub struct Args {
     /// Seconds after which the job of a process that died is taken over [default: 15]
     #[arg(long, value_name = "SECONDS")]
     lease_seconds: Option<u32>,
+    /// Seconds that running jobs get to end by themselves on SIGTERM [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    drain_seconds: Option<u64>,
     /// What the log looks like
     #[arg(long, value_enum, default_value_t = LogForm::Text)]
     log: LogForm,
@@ -109,6 +114,7 @@ fn resolve(args: &Args) -> Result<Settings, String> {
     settings.workers = args.workers.unwrap_or(settings.workers);
     settings.per_instance = args.per_instance.unwrap_or(settings.per_instance);
     settings.lease_seconds = args.lease_seconds.unwrap_or(settings.lease_seconds);
+    settings.drain_seconds = args.drain_seconds.unwrap_or(settings.drain_seconds);
     settings.check()?;
     Ok(settings)
 }
@@ -134,9 +140,12 @@ async fn serve(settings: Settings) -> Result<(), String> {
     let worker = tokio::spawn(worker::run(Arc::clone(&app), stop.clone()));
     say(&format!("dbferry: listening on http://{address}"));
     let until = stop.clone();
-    let served = axum::serve(listener, http::router(Arc::clone(&app)))
-        .with_graceful_shutdown(async move { until.asked().await })
-        .await;
+    let serving = axum::serve(listener, http::router(Arc::clone(&app)))
+        .with_graceful_shutdown(async move { until.asked().await });
+    let served = tokio::select! {
+        served = serving => served,
+        () = late(&stop) => Ok(()),
+    };
     // Also where the port was lost and nobody asked.
     stop.ask();
     let worked = worker.await;
@@ -145,6 +154,12 @@ async fn serve(settings: Settings) -> Result<(), String> {
     app.store.close().await;
     served.map_err(|error| format!("serve: {error}"))?;
     worked.map_err(|error| format!("the worker ended badly: {error}"))
+}
+
+/// Returns when requests have had their time to end, after the service was told to stop.
+async fn late(stop: &Stop) {
+    stop.asked().await;
+    tokio::time::sleep(REQUESTS_END).await;
 }
 
 /// What has to be done every now and then.

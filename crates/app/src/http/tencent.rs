@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use store::{InstanceFilter, JobFilter, UploadState};
+use store::{InstanceFilter, JobFilter, NewAudit, UploadState};
 use wire::form;
 use wire::request::Request;
 use wire::tencent::call::{self, Action, Call};
@@ -109,7 +109,32 @@ async fn handle(app: &App, request: &Request<'_>) -> Result<Reply> {
     if !app.rates.take(&key_id, action.name(), action.per_second(), now) {
         return Err(Error::new(Code::RequestLimitExceeded));
     }
-    act(app, account, call.action).await
+    let (name, object) = (action.name(), object_of(action));
+    let result = act(app, account, call.action).await;
+    if let Some(object) = object {
+        let outcome = result.as_ref().err().map_or("done", |error| error.code().word());
+        let entry = NewAudit {
+            account: Some(account),
+            actor: &key_id,
+            action: name,
+            object: &object,
+            outcome,
+        };
+        if let Err(error) = app.store.append_audit(&entry, app.clock.now_ms()).await {
+            tracing::warn!(error = crate::app::told(&error), "write the audit log");
+        }
+    }
+    result
+}
+
+/// What an action is about, if it changes something: that goes into the audit log.
+fn object_of(action: &Action) -> Option<String> {
+    match action {
+        Action::CreateDbImportJob(asked) => Some(asked.instance_id.clone()),
+        Action::CreateDatabase(asked) => Some(asked.instance_id.clone()),
+        Action::StopDbImportJob(id) => Some(id.hex()),
+        _ => None,
+    }
 }
 
 /// The key and the account of whoever signed the request.

@@ -10,6 +10,7 @@ mod inspect;
 mod interrupt;
 mod lexer_oracle;
 mod memory;
+mod native;
 mod passwords;
 mod prefix;
 mod resume;

@@ -157,11 +157,23 @@ impl Site {
 
     /// Sends a request to the native API; the whole answer as it comes.
     pub(crate) fn request(&self, method: &str, path: &str, key: &Key, body: &[u8]) -> String {
+        self.request_with(method, path, key, "", body)
+    }
+
+    /// The same with further header lines.
+    pub(crate) fn request_with(
+        &self,
+        method: &str,
+        path: &str,
+        key: &Key,
+        headers: &str,
+        body: &[u8],
+    ) -> String {
         let mut stream = TcpStream::connect(&self.service.address).unwrap();
         let login = base64(format!("{}:{}", key.id, key.secret).as_bytes());
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {login}\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n",
+             Content-Length: {}\r\n{headers}Connection: close\r\n\r\n",
             self.service.address,
             body.len()
         );
