@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use store::{InstanceFilter, JobFilter, NewAudit, UploadState};
+use wire::form;
 use wire::request::Request;
 use wire::tencent::call::{self, Action, Call};
 use wire::tencent::code::Code;
@@ -19,6 +20,7 @@ use wire::tencent::credentials::{Credentials, TC3_BODY_MAX};
 use wire::tencent::error::{Error, Result};
 use wire::tencent::job_id::JobId;
 use wire::tencent::language::Language;
+use wire::tencent::parameters::PARAMETERS_MAX;
 use wire::tencent::region::{self, FinanceHosts};
 use wire::tencent::reply::{self, Database, Reply, SqlFileInfo, UploadInfo};
 use wire::tencent::state::{InstanceStatus, InstanceTask, TASK_TYPE_NUMBER};
@@ -148,12 +150,24 @@ async fn authenticate(app: &App, request: &Request<'_>) -> Result<(String, i64)>
     credentials.verify(secret, now, request)?;
     if let Some(nonce) = credentials.nonce {
         let (key_id, at) = (&credentials.key_id, credentials.timestamp);
-        let is_new = app.store.remember_nonce(key_id, &nonce.to_string(), at, now).await;
+        let once = format!("{nonce} {}", v1_signature(request));
+        let is_new = app.store.remember_nonce(key_id, &once, at, now).await;
         if !is_new.map_err(|error| fault(&crate::app::told(&error)))? {
             return Err(Error::new(Code::SignatureFailure));
         }
     }
     Ok((credentials.key_id, known.account))
+}
+
+/// The signature of a v1 request whose credentials have been read; with the nonce it tells a request
+/// that is sent again from another one. The nonce alone does not: that of Tencent's Node.js SDK has
+/// 16 bits, so a few hundred requests have two of the same.
+fn v1_signature(request: &Request<'_>) -> String {
+    let text = if request.method == "GET" { request.query.as_bytes() } else { request.body };
+    let pairs = form::pairs(text, PARAMETERS_MAX).unwrap_or_default();
+    let signature = pairs.into_iter().find(|(name, _)| name == "Signature");
+    // Both spellings of a plus are accepted.
+    signature.map(|(_, value)| value.replace(' ', "+")).unwrap_or_default()
 }
 
 async fn act(app: &App, account: i64, action: Action) -> Result<Reply> {

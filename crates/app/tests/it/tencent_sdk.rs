@@ -36,7 +36,7 @@ fn an_import_by_the_python_sdk_leaves_what_the_stock_client_leaves() {
     site.upload(&site.key, "shop.sql", shop().as_bytes());
     let wanted = stock_state(&site, shop().as_bytes());
     for (previous, mode) in PYTHON_MODES.into_iter().enumerate() {
-        state::wipe(&site.server).unwrap();
+        wipe(&site.server);
         python(
             &site,
             &site.key,
@@ -53,7 +53,7 @@ fn an_import_is_stopped_by_the_python_sdk() {
     site.upload(&site.key, "slow.sql", SLOW);
     site.upload(&site.key, "shop.sql", shop().as_bytes());
     for mode in PYTHON_MODES {
-        state::wipe(&site.server).unwrap();
+        wipe(&site.server);
         python(&site, &site.key, "stop.py", &[mode, "slow.sql", "shop.sql", "imp"]);
         // What was done stays, and nobody goes on behind the client's back.
         let sleeps =
@@ -69,7 +69,7 @@ fn refusals_reach_the_python_sdk_with_their_codes() {
     site.upload(&site.key, "shop.sql", shop().as_bytes());
     site.upload(&site.key, "bad.sql", bad().as_bytes());
     for mode in PYTHON_MODES {
-        state::wipe(&site.server).unwrap();
+        wipe(&site.server);
         python(&site, &site.key, "refusals.py", &[mode, "shop.sql", "imp", "bad.sql"]);
         // The failed import aside, none has touched the server.
         assert_eq!(site.server.sql("SHOW TABLES FROM imp").unwrap().trim_end(), "good");
@@ -195,7 +195,7 @@ fn the_flow_of_the_node_sdk_works() {
     site.upload(&site.key, "shop.sql", shop().as_bytes());
     site.upload(&site.key, "slow.sql", SLOW);
     for mode in NODE_MODES {
-        state::wipe(&site.server).unwrap();
+        wipe(&site.server);
         let mut command = Command::new("node");
         command.arg(sdk_folder().join("flow.js")).args([mode, "shop.sql", "imp", "slow.sql"]);
         command.env("NODE_PATH", cached("tencent-node", "package-lock.json").join("node_modules"));
@@ -276,10 +276,21 @@ fn stock_state(site: &Site, dump: &[u8]) -> String {
     wanted
 }
 
+/// An empty server for the next import.
+fn wipe(server: &Server) {
+    wait_tidy(server);
+    state::wipe(server).unwrap();
+}
+
+/// A job's ledger goes a moment after the job's end is told.
+fn wait_tidy(server: &Server) {
+    wait_until(|| server.sql("SHOW DATABASES LIKE 'dbferry'").unwrap().is_empty());
+}
+
 /// The server holds what it should, once the service has tidied up behind an ended job.
 #[track_caller]
 fn check_state(server: &Server, wanted: &str, what: &str) {
-    wait_until(|| server.sql("SHOW DATABASES LIKE 'dbferry'").unwrap().is_empty());
+    wait_tidy(server);
     let state = state::canonical(server).unwrap();
     assert!(state == wanted, "{what}:\n{}", state::diff(wanted, &state));
 }

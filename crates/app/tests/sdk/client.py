@@ -121,6 +121,21 @@ def records(client, limit):
         assert len(page.Items) == limit, f"{len(page.Items)} rows on a page of {limit}"
 
 
+def uploads(client, uin, **parameters):
+    """DescribeUploadedFiles, which is answered once a second.
+
+    The SDK's StandardRetryer is of no use: it takes an answer after a refusal for the refusal.
+    """
+    deadline = time.monotonic() + POLL_LIMIT_SECONDS
+    while True:
+        try:
+            return call(client, "DescribeUploadedFiles", Path=uin, **parameters)
+        except TencentCloudSDKException as error:
+            if error.get_code() != "RequestLimitExceeded" or time.monotonic() > deadline:
+                raise
+        time.sleep(POLL_SECONDS)
+
+
 def refused(code, act):
     """Checks that the SDK's exception has exactly this code, and a request id."""
     try:

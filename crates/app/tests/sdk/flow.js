@@ -18,8 +18,9 @@ const MODES = {
   "sha256-post": ["HmacSHA256", "POST"],
   "sha256-get": ["HmacSHA256", "GET"],
 };
-// The service takes 40 requests a second of DescribeAsyncRequestInfo from one key.
-const POLL_MILLISECONDS = 50;
+// Two equal v1 requests of one second are one request sent twice if their nonces are equal, which
+// this SDK takes from 65,536: it must not ask the same too often.
+const POLL_MILLISECONDS = 500;
 // What takes longer than this hangs.
 const POLL_LIMIT_MILLISECONDS = 60_000;
 // More than any limit on actions without a limit of their own.

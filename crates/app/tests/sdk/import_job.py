@@ -8,7 +8,6 @@ import re
 import sys
 
 import client
-from tencentcloud.common.retry import StandardRetryer
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
@@ -27,11 +26,9 @@ def check_record(record, job, file, database):
         assert type(getattr(record, name)) is str, vars(record)
 
 
-def check_files(mode, file):
-    """The list of files, which may be asked for once a second: the SDK's own retries wait."""
-    patient = client.typed(mode)
-    patient.profile.retryer = StandardRetryer(max_attempts=4)
-    files = client.call(patient, "DescribeUploadedFiles", Path=client.UIN, Limit=100)
+def check_files(sdk, file):
+    """The list of files."""
+    files = client.uploads(sdk, client.UIN, Limit=100)
     assert files.TotalCount == len(files.Items), files
     (found,) = [each for each in files.Items if each.FileName == file]
     assert type(found.FileSize) is int and found.FileSize > 0, found
@@ -76,7 +73,7 @@ def main(mode, file, database, previous):
     (record,) = [record for record in found if record.AsyncRequestId == job]
     check_record(record, job, file, database)
     check_lists(sdk, job, file, database)
-    check_files(mode, file)
+    check_files(sdk, file)
 
 
 main(*sys.argv[1:])

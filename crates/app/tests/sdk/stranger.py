@@ -7,7 +7,6 @@ the instance that the stranger has itself, on the same server.
 import sys
 
 import client
-from tencentcloud.common.retry import StandardRetryer
 
 NOT_FOUND = "InvalidParameter.InstanceNotFound"
 
@@ -50,13 +49,9 @@ def check_lists(sdk, uin, own):
     instances = client.call(sdk, "DescribeDBInstances")
     assert [each.InstanceId for each in instances.Items] == [own], instances
     assert client.call(sdk, "DescribeTasks").TotalCount == 0
-    patient = client.typed("tc3-post")
-    patient.profile.retryer = StandardRetryer(max_attempts=4)
-    files = client.call(patient, "DescribeUploadedFiles", Path=client.UIN)
+    files = client.uploads(sdk, client.UIN)
     assert (files.TotalCount, files.Items) == (0, []), files
-    client.refused(
-        "InvalidParameter", lambda: client.call(patient, "DescribeUploadedFiles", Path=uin)
-    )
+    client.refused("InvalidParameter", lambda: client.uploads(sdk, uin))
     assert client.call(sdk, "DescribeDBImportRecords", InstanceId=own).TotalCount == 0
 
 
