@@ -1,7 +1,9 @@
 //! What every request and every job may reach: made once, when the service starts.
 
+use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use store::{SealingKey, Store};
 use tokio::sync::Notify;
@@ -22,6 +24,10 @@ pub struct App {
     pub rates: Rates,
     /// Wakes the worker: there may be a job.
     pub work: Notify,
+    /// Where jobs work.
+    pub places: Places,
+    /// Uploads that bytes come in for.
+    pub receiving: Places,
     /// Makes running jobs ask now whether they are to be cancelled.
     pub cancelled: Notify,
 }
@@ -33,7 +39,28 @@ impl App {
         let store = open_store(&settings).await?;
         let (work, cancelled) = (Notify::new(), Notify::new());
         let (clock, rates) = (Clock::start(), Rates::default());
-        Ok(App { store, settings, clock, rates, work, cancelled })
+        let (places, receiving) = (Places::default(), Places::default());
+        Ok(App { store, settings, clock, rates, work, places, receiving, cancelled })
+    }
+}
+
+/// A place that one at a time may hold, across waits.
+pub type Place = Arc<tokio::sync::Mutex<()>>;
+
+/// Where jobs work: one database of an instance has one job of this process at a time, until nothing
+/// of it is left there.
+#[derive(Default)]
+pub struct Places {
+    held: Mutex<HashMap<(String, Option<String>), Place>>,
+}
+
+impl Places {
+    /// The place of a database, to be locked.
+    pub fn of(&self, instance: &str, database: Option<&str>) -> Place {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|_, place| Arc::strong_count(place) > 1);
+        let place = held.entry((instance.to_owned(), database.map(str::to_owned)));
+        Arc::clone(place.or_default())
     }
 }
 

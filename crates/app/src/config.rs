@@ -37,6 +37,8 @@ pub struct Settings {
     pub upload_bytes_max: u64,
     /// Days after which an upload is deleted.
     pub upload_days: u32,
+    /// Days after which a job that has ended, and the audit log's entries, are deleted.
+    pub job_days: u32,
     /// Whether requests for a finance region must come to a host that names it: `any` (no), `named`
     /// (yes), `named-or-local` (yes, but an address and localhost are fine).
     pub finance_hosts: FinanceHosts,
@@ -68,6 +70,7 @@ impl Default for Settings {
             drain_seconds: 10,
             upload_bytes_max: 100 << 30,
             upload_days: 14,
+            job_days: 90,
             finance_hosts: FinanceHosts::NamedOrLocal,
         }
     }
@@ -83,7 +86,12 @@ impl Settings {
 
     /// Reads the text of a file.
     pub fn parse(text: &str) -> Result<Settings, String> {
-        let settings: Settings = toml::from_str(text).map_err(|error| error.to_string())?;
+        // Not the whole error: it shows the line, which may hold a password.
+        let told = |error: &toml::de::Error| {
+            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+            format!("line {line}: {}", error.message())
+        };
+        let settings: Settings = toml::from_str(text).map_err(|error| told(&error))?;
         settings.check()?;
         Ok(settings)
     }
@@ -135,7 +143,7 @@ mod tests {
     fn wrong_settings_are_named() {
         check("", Ok(()));
         check("workers = 4\nlisten = \"[::1]:80\"\nfinance_hosts = \"named\"", Ok(()));
-        check("worker = 4", Err("worker"));
+        check("\nworker = 4", Err("line 2: unknown field `worker`"));
         check("workers = 0", Err("at least 1"));
         check("lease_seconds = 1", Err("lease_seconds"));
         check("listen = \"0.0.0.0:80\"", Err("not a loopback address"));

@@ -37,6 +37,10 @@ pub enum Refusal {
     TooLarge,
     /// The bytes do not continue what has come: that many have.
     WrongOffset(u64),
+    /// Somebody else sends the same file just now.
+    Receiving,
+    /// The sender went away: how.
+    BrokenOff(String),
     /// The server refuses; its error number. What it says may hold values.
     Server(u16),
     /// The store, the disk or we are at fault; for the log.

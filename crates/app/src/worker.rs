@@ -4,6 +4,7 @@
 //! second; a job that is to be cancelled has ended within [`CANCEL_MAX`] of the next beat; told to
 //! stop, it claims nothing more, gives what runs some time, and puts the rest back in the queue.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,10 +13,11 @@ use engine::import::Surroundings;
 use engine::import::report::{Failure, Report};
 use engine::run::progress::Progress;
 use engine::run::stop::Stop;
-use store::{Claimed, Error as StoreError, Outcome};
-use tokio::task::JoinSet;
+use store::{Beat, Claimed, Error as StoreError, Outcome};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
 
-use crate::app::{App, told};
+use crate::app::{App, Place, told};
 use crate::clock::random_hex;
 use crate::job::import::{self, Gauge, Ready};
 
@@ -27,6 +29,14 @@ const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// statement go on for one second of it and stops it then: with less time the job would be told to
 /// have ended while the server still executes.
 const CANCEL_MAX: Duration = Duration::from_millis(1500);
+/// What an import gets to end by itself when the service stops and its time is over.
+const STOP_MAX: Duration = Duration::from_millis(1500);
+/// How often a job may be begun before it counts as failed: it may be what kills us.
+const ATTEMPTS_MAX: u32 = 50;
+/// How often a job may be begun again because its server did not answer.
+const PASSING_MAX: u32 = 10;
+/// How often the end of a job is told to a store that does not answer.
+const FINISHES_MAX: u32 = 5;
 /// What is left of a lease when we stop for want of an answer from the store.
 const MARGIN: Duration = Duration::from_millis(500);
 
@@ -35,20 +45,30 @@ pub async fn run(app: Arc<App>, stop: Stop) {
     let owner = format!("{}-{}", std::process::id(), &random_hex()[..8]);
     let mut jobs = JoinSet::new();
     while !stop.is_asked() {
+        let began = Instant::now();
         if jobs.len() < app.settings.workers
             && let Some(claimed) = claim(&app, &owner).await
         {
-            jobs.spawn(work(Arc::clone(&app), claimed, stop.clone()));
+            jobs.spawn(work(Arc::clone(&app), claimed, began, stop.clone()));
             continue;
         }
         tokio::select! {
             () = app.work.notified() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
             () = stop.asked() => {}
-            Some(_) = jobs.join_next() => {}
+            Some(ended) = jobs.join_next() => note(ended),
         }
     }
-    while jobs.join_next().await.is_some() {}
+    while let Some(ended) = jobs.join_next().await {
+        note(ended);
+    }
+}
+
+/// A job whose task fell over is taken up again when its lease has run out.
+fn note(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(error = told(&error), "a job's task fell over");
+    }
 }
 
 async fn claim(app: &App, owner: &str) -> Option<Claimed> {
@@ -74,55 +94,114 @@ enum Ended {
     Lost,
 }
 
-async fn work(app: Arc<App>, claimed: Claimed, stop: Stop) {
+async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
     let job = claimed.job.public_id.clone();
     tracing::info!(job, attempt = claimed.job.attempt, "job begins");
+    if claimed.job.attempt > ATTEMPTS_MAX {
+        let text = import::failed_because("it was begun too often and never came to an end");
+        finish(&app, &claimed, Outcome::Failed(&text)).await;
+        return;
+    }
     let ready = match import::prepare(&app, &claimed).await {
         Ok(ready) => ready,
         Err(error) => {
-            let text = import::failed(&error);
-            finish(&app, &claimed, Outcome::Failed(&text)).await;
+            let ended = Ended::Import(Err(Failure::before(error)));
+            settle(&app, &claimed, ended).await;
             return;
         }
     };
-    let ended = follow(&app, &claimed, &ready, &stop).await;
+    // Held until nothing of the job is left on the server: the next one could be for the same tables.
+    let place = app.places.of(&claimed.job.instance_id, ready.database());
+    let mut held = None;
+    let ended = follow(&app, &claimed, &ready, &stop, Following { began, place, held: &mut held });
+    let ended = ended.await;
+    if matches!(ended, Ended::Cancelled)
+        && let Err(error) = import::end(&ready).await
+    {
+        tracing::warn!(job, error = error.without_server_text(), "end a job's connections");
+    }
     let is_over = settle(&app, &claimed, ended).await;
     if is_over && let Err(error) = import::clean_up(&ready).await {
         tracing::warn!(job, error = error.without_server_text(), "clean up after a job");
     }
 }
 
+/// What following a job needs besides.
+struct Following<'a> {
+    /// Before the lease was asked for.
+    began: Instant,
+    place: Place,
+    /// Keeps the place once the import has it.
+    held: &'a mut Option<tokio::sync::OwnedMutexGuard<()>>,
+}
+
 /// Runs the import and beats for it.
-async fn follow(app: &App, claimed: &Claimed, ready: &Ready, stop: &Stop) -> Ended {
+async fn follow(
+    app: &App,
+    claimed: &Claimed,
+    ready: &Ready,
+    stop: &Stop,
+    following: Following<'_>,
+) -> Ended {
+    let Following { began, place, held } = following;
     let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
     let gauge = Gauge::default();
-    let mut import = Box::pin(import::run(ready, &surroundings, &gauge));
-    let mut watch = Watch::new(app);
+    let mut import = Box::pin(async {
+        *held = Some(place.lock_owned().await);
+        import::run(ready, &surroundings, &gauge).await
+    });
+    let mut watch = Watch::new(app, began);
     let mut beats = tokio::time::interval(BEAT_EVERY);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut beat: Option<UnderWay<'_>> = None;
     loop {
         tokio::select! {
-            outcome = &mut import => return Ended::Import(outcome),
-            _ = beats.tick() => {
-                let (progress, percent) = gauge.read(&surroundings);
-                match app.store.beat(&claimed.lease, Some(&progress), percent).await {
-                    Ok(beat) => {
-                        watch.renewed();
-                        if beat.cancel_requested && watch.end.is_none() {
+            outcome = &mut import => return watch.judged(outcome),
+            end = watch.ends() => return end,
+            // A beat may take long: nothing else waits for it.
+            answer = answered(&mut beat), if beat.is_some() => {
+                beat = None;
+                match answer {
+                    (sent, Ok(answer)) => {
+                        watch.renewed(sent);
+                        if answer.cancel_requested && watch.cancel() {
                             surroundings.stop.ask();
-                            watch.end = Some((Instant::now() + CANCEL_MAX, End::Cancel));
                         }
                     }
-                    Err(StoreError::LeaseLost) => return Ended::Lost,
-                    Err(error) => tracing::warn!(error = told(&error), "renew a lease"),
+                    (_, Err(StoreError::LeaseLost)) => return Ended::Lost,
+                    (_, Err(error)) => tracing::warn!(error = told(&error), "renew a lease"),
                 }
             }
+            _ = beats.tick(), if beat.is_none() => {
+                let told = gauge.read(&surroundings);
+                beat = Some(Box::pin(one_beat(app, claimed, told)));
+            }
             () = app.cancelled.notified() => beats.reset_immediately(),
-            end = watch.ends() => return end,
-            () = stop.asked(), if watch.end.is_none() => {
-                let limit = Duration::from_secs(app.settings.drain_seconds);
-                watch.end = Some((Instant::now() + limit, End::Drain));
+            () = stop.asked(), if watch.end.is_none() => watch.drain(app.settings.drain_seconds),
+            () = watch.asks(), if watch.end_is_drain() && !surroundings.stop.is_asked() => {
+                surroundings.stop.ask();
             }
         }
+    }
+}
+
+async fn one_beat(
+    app: &App,
+    claimed: &Claimed,
+    (progress, percent): (String, u8),
+) -> (Instant, Result<Beat, StoreError>) {
+    let sent = Instant::now();
+    (sent, app.store.beat(&claimed.lease, Some(&progress), percent).await)
+}
+
+/// A beat: when it was sent, and the answer.
+type UnderWay<'a> = Pin<Box<dyn Future<Output = (Instant, Result<Beat, StoreError>)> + Send + 'a>>;
+
+/// The answer of a beat that is under way.
+async fn answered(beat: &mut Option<UnderWay<'_>>) -> (Instant, Result<Beat, StoreError>) {
+    match beat {
+        Some(beat) => beat.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -133,20 +212,59 @@ struct Watch {
     end: Option<(Instant, End)>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Cancel,
     Drain,
 }
 
 impl Watch {
-    fn new(app: &App) -> Watch {
+    /// The lease was asked for at `began`.
+    fn new(app: &App, began: Instant) -> Watch {
         let ttl = Duration::from_secs(u64::from(app.settings.lease_seconds));
-        Watch { ttl, lease: Instant::now() + ttl - MARGIN, end: None }
+        Watch { ttl, lease: began + ttl - MARGIN, end: None }
     }
 
-    fn renewed(&mut self) {
-        self.lease = Instant::now() + self.ttl - MARGIN;
+    /// A beat that was sent then was answered.
+    fn renewed(&mut self, sent: Instant) {
+        self.lease = sent + self.ttl - MARGIN;
+    }
+
+    /// The job is to be cancelled; true the first time.
+    fn cancel(&mut self) -> bool {
+        let is_new = !self.end.is_some_and(|(_, end)| end == End::Cancel);
+        if is_new {
+            self.end = Some((Instant::now() + CANCEL_MAX, End::Cancel));
+        }
+        is_new
+    }
+
+    /// The service is to stop.
+    fn drain(&mut self, seconds: u64) {
+        let end = Instant::now() + Duration::from_secs(seconds) + STOP_MAX;
+        self.end = Some((end, End::Drain));
+    }
+
+    fn end_is_drain(&self) -> bool {
+        self.end.is_some_and(|(_, end)| end == End::Drain)
+    }
+
+    /// Returns when an import that had its time is asked to stop.
+    async fn asks(&self) {
+        match self.end {
+            Some((at, End::Drain)) => tokio::time::sleep_until((at - STOP_MAX).into()).await,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// What an import's end means.
+    fn judged(&self, outcome: Result<Report, Failure>) -> Ended {
+        match &outcome {
+            Err(failure) if failure.error.kind == ErrorKind::Interrupted && self.end_is_drain() => {
+                Ended::Drained
+            }
+            _ => Ended::Import(outcome),
+        }
     }
 
     /// Returns at the earliest of these moments.
@@ -177,18 +295,20 @@ async fn settle(app: &App, claimed: &Claimed, ended: Ended) -> bool {
         Ended::Import(Err(failure)) if failure.error.kind == ErrorKind::Interrupted => {
             finish(app, claimed, Outcome::Cancelled("{}")).await
         }
+        Ended::Import(Err(failure)) if is_passing(&failure, claimed.job.attempt) => {
+            let error = failure.error.without_server_text();
+            tracing::warn!(job = claimed.job.public_id, error, "job is put back");
+            // Not at once again: the server may need a moment.
+            tokio::time::sleep(BEAT_EVERY).await;
+            release(app, claimed).await
+        }
         Ended::Import(Err(failure)) => {
             let text = import::failed(&failure.error);
             tracing::info!(job = claimed.job.public_id, text, "job failed");
             finish(app, claimed, Outcome::Failed(&text)).await
         }
         Ended::Cancelled => finish(app, claimed, Outcome::Cancelled("{}")).await,
-        Ended::Drained => {
-            if let Err(error) = app.store.release(&claimed.lease).await {
-                tracing::warn!(error = told(&error), "put a job back");
-            }
-            false
-        }
+        Ended::Drained => release(app, claimed).await,
         Ended::Lost => {
             tracing::warn!(job = claimed.job.public_id, "the lease on a job is lost");
             false
@@ -196,12 +316,37 @@ async fn settle(app: &App, claimed: &Claimed, ended: Ended) -> bool {
     }
 }
 
-async fn finish(app: &App, claimed: &Claimed, outcome: Outcome<'_>) -> bool {
-    match app.store.finish(&claimed.lease, outcome).await {
-        Ok(()) => true,
+/// Whether what went wrong may be over soon: then the import goes on where it was.
+fn is_passing(failure: &Failure, attempt: u32) -> bool {
+    let kinds = [ErrorKind::Unreachable, ErrorKind::LostConnection];
+    attempt < PASSING_MAX && kinds.contains(&failure.error.kind)
+}
+
+/// Puts a job back; true if it was to be cancelled, and so is over.
+async fn release(app: &App, claimed: &Claimed) -> bool {
+    match app.store.release(&claimed.lease).await {
+        Ok(state) => state.is_finished(),
         Err(error) => {
-            tracing::warn!(job = claimed.job.public_id, error = told(&error), "finish a job");
+            tracing::warn!(error = told(&error), "put a job back");
             false
         }
     }
+}
+
+async fn finish(app: &App, claimed: &Claimed, outcome: Outcome<'_>) -> bool {
+    // The answer may be lost; to say the same twice is allowed.
+    for attempt in 1..=FINISHES_MAX {
+        match app.store.finish(&claimed.lease, outcome).await {
+            Ok(()) => return true,
+            Err(error) => {
+                let job = &claimed.job.public_id;
+                tracing::warn!(job, attempt, error = told(&error), "finish a job");
+                if matches!(error, StoreError::LeaseLost) {
+                    return false;
+                }
+            }
+        }
+        tokio::time::sleep(BEAT_EVERY).await;
+    }
+    false
 }

@@ -76,7 +76,7 @@ pub struct Options {
     /// Whether to go on where an import of the same file died.
     pub resume: Resume,
     /// The name of the job that this import is for. Its ledger is the job's alone, and stays after
-    /// any end until [`resume::give_up`]: whoever keeps the job can then be killed before it has
+    /// any end until [`resume::give_up_job`]: whoever keeps the job can then be killed before it has
     /// written down that the import is over.
     pub job: Option<String>,
 }

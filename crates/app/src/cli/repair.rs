@@ -51,7 +51,7 @@ async fn repair(endpoint: &Endpoint, forgets: bool) -> Result<Exit, Error> {
     let mut lines = tell(&repaired);
     let mut exit = complain_of(&repaired.failed);
     if forgets {
-        for given_up in resume::give_up(endpoint, None).await? {
+        for given_up in resume::give_up(endpoint).await? {
             lines.extend(tell_forgotten(&given_up));
             if let Some((_, error)) = given_up.failed.first() {
                 exit = Exit::of(error.exit_code());

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use engine::run::stop::Stop;
+use tokio::task::JoinError;
 use tracing_subscriber::EnvFilter;
 
 use super::{Exit, complain, say, wait_for};
@@ -22,6 +23,8 @@ use crate::{http, worker};
 const PROBE_EVERY: Duration = Duration::from_secs(30);
 /// How often what has expired is removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
 /// What requests get to end by themselves when the service is told to stop.
 const REQUESTS_END: Duration = Duration::from_secs(5);
 /// Seconds that a nonce is remembered beyond the time that its request is good for.
@@ -137,7 +140,7 @@ async fn serve(settings: Settings) -> Result<(), String> {
     let stop = Stop::new();
     let signals = tokio::spawn(stop_on_signal(stop.clone())?);
     let chores = tokio::spawn(chores(Arc::clone(&app)));
-    let worker = tokio::spawn(worker::run(Arc::clone(&app), stop.clone()));
+    let worker = tokio::spawn(work(Arc::clone(&app), stop.clone()));
     say(&format!("dbferry: listening on http://{address}"));
     let until = stop.clone();
     let serving = axum::serve(listener, http::router(Arc::clone(&app)))
@@ -148,12 +151,19 @@ async fn serve(settings: Settings) -> Result<(), String> {
     };
     // Also where the port was lost and nobody asked.
     stop.ask();
-    let worked = worker.await;
+    let worked = worker.await.and_then(|worked| worked);
     chores.abort();
     signals.abort();
     app.store.close().await;
     served.map_err(|error| format!("serve: {error}"))?;
     worked.map_err(|error| format!("the worker ended badly: {error}"))
+}
+
+/// The worker; without one the service is of no use.
+async fn work(app: Arc<App>, stop: Stop) -> Result<(), JoinError> {
+    let ended = tokio::spawn(worker::run(app, stop.clone())).await;
+    stop.ask();
+    ended
 }
 
 /// Returns when requests have had their time to end, after the service was told to stop.
@@ -179,6 +189,9 @@ async fn chores(app: Arc<App>) {
 
 async fn sweep(app: &App) -> Result<(), crate::service::Refusal> {
     app.store.forget_nonces(app.clock.now_secs() - NONCE_SECONDS).await?;
+    let old = app.clock.now_ms() - i64::from(app.settings.job_days) * DAY_MS;
+    app.store.prune_jobs(old, store::PRUNE_MAX).await?;
+    app.store.prune_audit(old, store::PRUNE_MAX).await?;
     uploads::remove_expired(app).await
 }
 

@@ -45,6 +45,13 @@ impl From<Refusal> for Problem {
                 let detail = format!("the file goes on at byte {received}");
                 return Problem { status: StatusCode::CONFLICT, detail, received: Some(received) };
             }
+            Refusal::Receiving => {
+                (StatusCode::CONFLICT, "the file is being sent by another request".to_owned())
+            }
+            Refusal::BrokenOff(how) => {
+                tracing::info!(how, "an upload broke off");
+                (StatusCode::BAD_REQUEST, "the body broke off".to_owned())
+            }
             Refusal::Server(code) => (StatusCode::CONFLICT, format!("server error {code}")),
             Refusal::Fault(what) => {
                 tracing::error!(what, "a request failed");

@@ -6,6 +6,7 @@
 //! lists others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -36,13 +37,17 @@ pub mod record;
 /// Instances that one answer is chosen from; an account with more sees the first of them.
 const INSTANCES_MAX: u64 = store::PAGE_MAX as u64;
 
+/// How long a request's body may be in coming.
+const BODY_MAX: Duration = Duration::from_secs(30);
+
 /// Answers a request to `/`, and whatever else is no route of ours.
 pub async fn answer(State(app): State<Arc<App>>, request: axum::extract::Request) -> Response {
     let (parts, body) = request.into_parts();
     let headers: Vec<(&str, &[u8])> =
         parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     // One byte more than is allowed is enough to see that it is too much.
-    let body = bytes_of(body, TC3_BODY_MAX + 1).await;
+    let body = tokio::time::timeout(BODY_MAX, bytes_of(body, TC3_BODY_MAX + 1)).await;
+    let body = body.unwrap_or_default();
     let request = Request {
         method: parts.method.as_str(),
         path: parts.uri.path(),
@@ -142,10 +147,12 @@ async fn authenticate(app: &App, request: &Request<'_>) -> Result<(String, i64)>
     let credentials = Credentials::read(request)?;
     let known = match app.store.credentials(&credentials.key_id).await {
         Ok(known) if known.enabled => known,
-        Ok(_) | Err(store::Error::NotFound) => return Err(Error::new(Code::SecretIdNotFound)),
+        Ok(_) | Err(store::Error::NotFound | store::Error::Invalid { .. }) => {
+            return Err(Error::new(Code::SecretIdNotFound));
+        }
         Err(error) => return Err(fault(&crate::app::told(&error))),
     };
-    let secret = known.secret.text().unwrap_or_default();
+    let secret = known.secret.text().map_err(|error| fault(&crate::app::told(&error)))?;
     let now = app.clock.now_secs();
     credentials.verify(secret, now, request)?;
     if let Some(nonce) = credentials.nonce {
@@ -385,6 +392,7 @@ fn refused(refusal: Refusal) -> Error {
         Refusal::NoJob => Code::InvalidAsyncRequestId,
         Refusal::NoFile | Refusal::NoDatabase | Refusal::Invalid(_) => Code::InvalidParameter,
         Refusal::Exists | Refusal::TooLarge | Refusal::WrongOffset(_) => Code::InvalidParameter,
+        Refusal::Receiving | Refusal::BrokenOff(_) => Code::InvalidParameter,
         Refusal::WrongEngine => Code::ActionNotSupport,
         Refusal::InstanceDown | Refusal::Busy => Code::WrongStatus,
         Refusal::WrongLogin => Code::WrongPassword,

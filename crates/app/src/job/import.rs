@@ -59,6 +59,13 @@ pub struct Ready {
     name: String,
 }
 
+impl Ready {
+    /// The database that is selected at the start.
+    pub fn database(&self) -> Option<&str> {
+        self.endpoint.database.as_deref()
+    }
+}
+
 /// Gathers what the run needs; the password leaves the store here.
 pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
     let job = &claimed.job;
@@ -66,13 +73,16 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
     let payload: Payload =
         serde_json::from_str(&job.payload).map_err(|_| faulty("read the job's payload"))?;
     let instance = instances::find(app, job.account, &job.instance_id).await.map_err(refused)?;
+    if instance.created_at != payload.instance_created_at {
+        return Err(faulty("the instance was removed, and another registered under its id"));
+    }
     let password = match payload.stored_password {
         true => instances::stored_password(app, &instance, &payload.user).await.map_err(refused)?,
         false => {
             let secret = app.store.job_secret(&claimed.lease).await;
-            let secret = secret.map_err(|error| faulty(&crate::app::told(&error)))?;
+            let secret = secret.map_err(|error| refused(error.into()))?;
             let text = secret.as_ref().map(store::Secret::text).transpose();
-            text.map_err(|error| faulty(&crate::app::told(&error)))?.map(Secret::new)
+            text.map_err(|error| refused(error.into()))?.map(Secret::new)
         }
     };
     let mut endpoint = instances::endpoint(&instance, &payload.user, password).map_err(refused)?;
@@ -123,11 +133,17 @@ fn open(path: &std::path::Path, name: &str) -> Result<Input, Error> {
         .map_err(|error| Error::new(ErrorKind::Input, Side::Input, error.to_string()))
 }
 
+/// Ends what the server still executes for a job whose run was dropped.
+pub async fn end(ready: &Ready) -> Result<(), Error> {
+    let job = ready.options.job.as_deref().unwrap_or_default();
+    resume::end_job(&ready.endpoint, job).await
+}
+
 /// Forgets what the target keeps of a job that has ended, after building the indexes that it may
 /// have left out.
 pub async fn clean_up(ready: &Ready) -> Result<(), Error> {
-    let job = ready.options.job.as_deref();
-    for given_up in resume::give_up(&ready.endpoint, job).await? {
+    let job = ready.options.job.as_deref().unwrap_or_default();
+    for given_up in resume::give_up_job(&ready.endpoint, job).await? {
         if let Some((_, error)) = given_up.failed.into_iter().next() {
             return Err(error);
         }
@@ -151,15 +167,24 @@ pub fn succeeded(report: &Report) -> String {
 
 /// What the store keeps of a failure: no row values, so nothing of the server's text.
 pub fn failed(error: &Error) -> String {
-    let failure = imports::Failure { message: error.without_server_text() };
+    failed_because(&error.without_server_text())
+}
+
+/// The same in our own words.
+pub fn failed_because(why: &str) -> String {
+    let failure = imports::Failure { message: why.to_owned() };
     serde_json::to_string(&failure).unwrap_or_else(|_| "{}".to_owned())
 }
 
+/// What the store does not tell now it may tell later; what is gone is gone.
 fn refused(refusal: Refusal) -> Error {
-    let what = match refusal {
-        Refusal::NoInstance => "the instance is not registered any more".to_owned(),
-        Refusal::Fault(what) => what,
-        other => format!("prepare the import: {other:?}"),
+    let (kind, what) = match refusal {
+        Refusal::NoInstance => (ErrorKind::Internal, "the instance is not registered any more"),
+        Refusal::Fault(what) => {
+            tracing::error!(what, "prepare a job");
+            (ErrorKind::Unreachable, "the service's store did not answer")
+        }
+        _ => (ErrorKind::Internal, "the instance cannot be used for this"),
     };
-    Error::new(ErrorKind::Internal, Side::Internal, what)
+    Error::new(kind, Side::Internal, what)
 }

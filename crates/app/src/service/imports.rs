@@ -35,6 +35,8 @@ pub struct Payload {
     pub size_bytes: u64,
     /// Where it is.
     pub storage_key: String,
+    /// When the instance was registered: under its id there may be another one later.
+    pub instance_created_at: i64,
     /// The server's account.
     pub user: String,
     /// The database that is selected at the start.
@@ -98,6 +100,7 @@ pub async fn create(app: &App, account: i64, new: NewImport) -> Result<Import, R
         file: file.name,
         size_bytes: file.size_bytes.unwrap_or(file.received_bytes),
         storage_key: file.storage_key,
+        instance_created_at: instance.created_at,
         user: new.user,
         database: new.database,
         stored_password: stored.is_some(),

@@ -4,8 +4,9 @@
 //! off can be continued where it broke off; a file is finished only when all of it is on disk, with
 //! its SHA-256. A replaced or removed file stays on disk as long as an unfinished job needs it.
 
-use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use axum::body::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -75,19 +76,20 @@ pub async fn receive<E: std::fmt::Display>(
     if part.size.is_some_and(|size| size > app.settings.upload_bytes_max) {
         return Err(Refusal::TooLarge);
     }
+    // Two senders of one file would write through each other's bytes.
+    let receiving = app.receiving.of(name, Some(&account.to_string()));
+    let Ok(_held) = receiving.try_lock_owned() else { return Err(Refusal::Receiving) };
     let upload = match part.from {
         0 => begin(app, account, name, part).await?,
         from => continued(app, account, name, from).await?,
     };
-    let written = write(app, &upload, part, bytes).await;
-    let received = std::fs::metadata(path(app, &upload.storage_key))?.len();
+    let (received, written) = write(app, &upload, part, bytes).await;
     app.store.advance_upload(account, upload.id, received).await?;
     written?;
     let is_whole = part.size.map_or(part.is_last, |size| received == size);
     if is_whole {
         let file = path(app, &upload.storage_key);
-        let digest = tokio::task::spawn_blocking(move || digest(file)).await;
-        let sha256 = digest.map_err(|error| Refusal::Fault(error.to_string()))??;
+        let sha256 = aside(move || digest(file)).await?;
         let now = app.clock.now_ms();
         app.store.finish_upload(account, upload.id, received, &sha256, now).await?;
     }
@@ -155,48 +157,67 @@ async fn continued(app: &App, account: i64, name: &str, from: u64) -> Result<Upl
     }
 }
 
+/// Writes bytes as they come: how far the file is on disk, and what went wrong.
 async fn write<E: std::fmt::Display>(
     app: &App,
     upload: &Upload,
     part: Part,
     mut bytes: impl Stream<Item = Result<Bytes, E>> + Unpin,
-) -> Result<(), Refusal> {
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .open(path(app, &upload.storage_key))?;
-    // What is beyond it was never told to be in.
-    file.set_len(part.from)?;
-    let mut at = part.from;
+) -> (u64, Result<(), Refusal>) {
+    let path = path(app, &upload.storage_key);
+    let opened = aside(move || open_at(&path, part.from)).await;
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(refusal) => return (part.from, Err(refusal)),
+    };
+    let (mut at, mut outcome) = (part.from, Ok(()));
     let most = part.size.unwrap_or(app.settings.upload_bytes_max);
-    let mut file = Some(file);
-    while let Some(bytes) = bytes.next().await {
-        let bytes = bytes.map_err(|error| Refusal::Fault(format!("receive a file: {error}")))?;
-        if at + bytes.len() as u64 > most {
-            return Err(Refusal::TooLarge);
-        }
-        let Some(open) = file.take() else { break };
-        let length = bytes.len() as u64;
-        let written = tokio::task::spawn_blocking(move || append(open, at, &bytes)).await;
-        file = Some(written.map_err(|error| Refusal::Fault(error.to_string()))??);
+    while let Some(chunk) = bytes.next().await {
+        let chunk = match chunk {
+            Ok(chunk) if at + chunk.len() as u64 <= most => chunk,
+            Ok(_) => {
+                outcome = Err(Refusal::TooLarge);
+                break;
+            }
+            Err(error) => {
+                outcome = Err(Refusal::BrokenOff(error.to_string()));
+                break;
+            }
+        };
+        let length = chunk.len() as u64;
+        file = match aside(move || file.write_all(&chunk).map(|()| file)).await {
+            Ok(file) => file,
+            // What of the chunk is on disk is not known: the next part writes over it.
+            Err(refusal) => return (part.from, Err(refusal)),
+        };
         at += length;
     }
-    if let Some(file) = file {
-        file.sync_all()?;
+    match aside(move || file.sync_all()).await {
+        Ok(()) => (at, outcome),
+        Err(refusal) => (part.from, Err(refusal)),
     }
-    Ok(())
 }
 
-fn append(file: std::fs::File, at: u64, bytes: &[u8]) -> std::io::Result<std::fs::File> {
-    let mut writer = &file;
-    std::io::Seek::seek(&mut writer, std::io::SeekFrom::Start(at))?;
-    writer.write_all(bytes)?;
+/// Opens a file to write from `from` on; what is beyond was never told to be in.
+fn open_at(path: &Path, from: u64) -> std::io::Result<File> {
+    let mut file = File::options().create(true).write(true).truncate(false).open(path)?;
+    file.set_len(from)?;
+    file.seek(SeekFrom::Start(from))?;
     Ok(file)
 }
 
+/// Lets the disk be waited for where nobody else waits.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, Refusal> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(error) => Err(Refusal::Fault(error.to_string())),
+    }
+}
+
 fn digest(path: PathBuf) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
+    let mut file = File::open(path)?;
     let mut digest = Sha256::new();
     let mut buffer = vec![0; READ_BYTES];
     loop {
@@ -213,10 +234,12 @@ async fn discard(app: &App, account: i64, storage_key: &str) -> Result<(), Refus
     if is_needed(app, account, storage_key).await? {
         return Ok(());
     }
-    match std::fs::remove_file(path(app, storage_key)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+    let path = path(app, storage_key);
+    aside(move || match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    }
+    })
+    .await
 }
 
 async fn is_needed(app: &App, account: i64, storage_key: &str) -> Result<bool, Refusal> {

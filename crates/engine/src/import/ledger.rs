@@ -169,7 +169,8 @@ impl Marker {
     /// Lets a later run see that this connection still works for this import. Servers that have no
     /// such locks (clusters) do without.
     pub async fn sign(&self, conn: &mut Conn, who: &str) {
-        let query = format!("SELECT GET_LOCK('{}', 0)", self.lock(who));
+        // Whoever looks for unfinished imports may hold it for a moment.
+        let query = format!("SELECT GET_LOCK('{}', {DEAD_WAIT_SECS})", self.lock(who));
         let _ = conn.query(query.as_bytes()).await;
     }
 }
@@ -237,7 +238,7 @@ impl Ledger {
     /// Takes over the ledger of an import that died; waits until its connections are gone.
     pub async fn take_over(endpoint: &Endpoint, dead: &Unfinished, lanes: usize) -> Result<Ledger> {
         let mut conn = home::connect(endpoint).await?;
-        let home = Home::find(&mut conn, endpoint).await?.ok_or_else(vanished)?;
+        let home = Home::of(&mut conn, endpoint, dead.run).await?.ok_or_else(vanished)?;
         let marker = home.marker(dead.run);
         marker.sign(&mut conn, "ledger").await;
         let names = (0..dead.lanes).map(lane_name).chain(["main".to_owned()]);
@@ -392,37 +393,74 @@ async fn add(conn: &mut Conn, home: &Home, identity: &Identity, lanes: usize) ->
 /// The imports that the ledger on this server tells of, the oldest first; none if it has no ledger.
 /// One counts as alive if it still seems so after `patience_secs`.
 pub async fn unfinished(endpoint: &Endpoint, patience_secs: u32) -> Result<Vec<Unfinished>> {
+    unfinished_of_interest(endpoint, patience_secs, |_identity| true).await
+}
+
+/// Those of one job.
+pub async fn unfinished_of_job(
+    endpoint: &Endpoint,
+    patience_secs: u32,
+    job: &str,
+) -> Result<Vec<Unfinished>> {
+    unfinished_of_interest(endpoint, patience_secs, |identity| identity.job() == Some(job)).await
+}
+
+/// Only those of interest are waited for.
+async fn unfinished_of_interest(
+    endpoint: &Endpoint,
+    patience_secs: u32,
+    is_of_interest: impl Fn(&Identity) -> bool,
+) -> Result<Vec<Unfinished>> {
     let mut conn = home::connect(endpoint).await?;
-    let Some(home) = Home::find(&mut conn, endpoint).await? else {
-        conn.close().await;
-        return Ok(Vec::new());
-    };
-    let query = format!(
-        "SELECT run, HEX(file_name), file_size, HEX(options), at_byte, check_byte, digest, \
-         HEX(doubt), started, counts_hold, lanes FROM {} ORDER BY started, run",
-        home.imports()
-    );
     let mut found = Vec::new();
-    for row in conn.rows(&query).await? {
-        let mut import = unfinished_of(&row).ok_or_else(unreadable)?;
-        let lock = home.marker(import.run).lock("ledger");
-        let got = conn.scalar(&format!("SELECT GET_LOCK('{lock}', {patience_secs})")).await?;
-        import.is_alive = got.as_deref() == Some("0");
-        if got.as_deref() == Some("1") {
-            conn.query(format!("SELECT RELEASE_LOCK('{lock}')").as_bytes()).await?;
+    for home in Home::all(&mut conn, endpoint).await? {
+        let query = format!(
+            "SELECT run, HEX(file_name), file_size, HEX(options), at_byte, check_byte, digest, \
+             HEX(doubt), started, counts_hold, lanes FROM {} ORDER BY started, run",
+            home.imports()
+        );
+        for row in conn.rows(&query).await? {
+            let mut import = unfinished_of(&row).ok_or_else(unreadable)?;
+            if !is_of_interest(&import.identity) {
+                continue;
+            }
+            let lock = home.marker(import.run).lock("ledger");
+            let got = conn.scalar(&format!("SELECT GET_LOCK('{lock}', {patience_secs})")).await?;
+            import.is_alive = got.as_deref() == Some("0");
+            if got.as_deref() == Some("1") {
+                conn.query(format!("SELECT RELEASE_LOCK('{lock}')").as_bytes()).await?;
+            }
+            import.counted = counted(&mut conn, &home, import.run).await?;
+            found.push(import);
         }
-        import.counted = counted(&mut conn, &home, import.run).await?;
-        found.push(import);
     }
     conn.close().await;
     Ok(found)
+}
+
+/// Ends the connections of an import on the server, whoever holds them: whoever knows that nobody
+/// may work on it any more need not wait until the server finds out.
+pub async fn end_connections(endpoint: &Endpoint, import: &Unfinished) -> Result<()> {
+    let mut conn = home::connect(endpoint).await?;
+    let marker = Marker { run: import.run, imports: String::new(), row_counts: String::new() };
+    let lanes = (0..import.lanes).map(lane_name);
+    let names = ["ledger", "main"].map(str::to_owned).into_iter().chain(lanes);
+    for name in names.chain(indexes::SIGNATURES.map(str::to_owned)) {
+        let holder = conn.scalar(&format!("SELECT IS_USED_LOCK('{}')", marker.lock(&name))).await?;
+        if let Some(id) = holder.and_then(|id| id.parse::<u64>().ok()) {
+            // It may have ended by itself meanwhile.
+            let _ = conn.query(format!("KILL {id}").as_bytes()).await;
+        }
+    }
+    conn.close().await;
+    Ok(())
 }
 
 /// Forgets an import that will not be resumed.
 pub async fn forget(endpoint: &Endpoint, run: u64) -> Result<()> {
     let mut conn = home::connect(endpoint).await?;
     home::enter(&mut conn).await?;
-    let outcome = match Home::find(&mut conn, endpoint).await {
+    let outcome = match Home::of(&mut conn, endpoint, run).await {
         Ok(Some(home)) => home.forget(&mut conn, run).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error),

@@ -71,22 +71,34 @@ pub async fn begin(
             let found = ledger::unfinished(endpoint, 0).await.unwrap_or_default();
             afresh(endpoint, identity, found, lanes).await
         }
-        Resume::IfThere => {
-            let found = ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await?;
-            if found.iter().any(|import| import.identity.job() == identity.job()) {
-                let mine = found.into_iter().filter(|i| i.identity.job() == identity.job());
-                return go_on(endpoint, identity, mine.collect(), Unsure::Refuse, lanes).await;
-            }
-            let beginning = afresh(endpoint, identity, found, lanes).await?;
-            match beginning.ledger {
-                Some(_) => Ok(beginning),
-                None => Err(refused("the target keeps no ledger that tells how far the import is")),
-            }
-        }
+        Resume::IfThere => begin_or_go_on(endpoint, identity, lanes).await,
         Resume::Must(unsure) => {
             let found = ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await?;
             go_on(endpoint, identity, found, unsure, lanes).await
         }
+    }
+}
+
+/// Goes on with the import of a job, or begins it. Who keeps the job has given it to us: if another
+/// process still works on it, that one is ended.
+async fn begin_or_go_on(
+    endpoint: &Endpoint,
+    identity: &Identity,
+    lanes: usize,
+) -> Result<Beginning> {
+    let job = identity.job().unwrap_or_default();
+    let mut mine = ledger::unfinished_of_job(endpoint, 0, job).await?;
+    for import in &mut mine {
+        ledger::end_connections(endpoint, import).await?;
+        import.is_alive = false;
+    }
+    if !mine.is_empty() {
+        return go_on(endpoint, identity, mine, Unsure::Refuse, lanes).await;
+    }
+    let beginning = afresh(endpoint, identity, Vec::new(), lanes).await?;
+    match beginning.ledger {
+        Some(_) => Ok(beginning),
+        None => Err(refused("the target keeps no ledger that tells how far the import is")),
     }
 }
 
@@ -120,14 +132,33 @@ pub struct GivenUp {
     pub failed: Vec<(Deferral, Error)>,
 }
 
-/// Ends the imports that died on the server at `endpoint`, or those of one job: builds the indexes
+/// Ends the imports that died on the server at `endpoint`, but for those of jobs: builds the indexes
 /// that they took out, and forgets them. What they brought in stays.
-pub async fn give_up(endpoint: &Endpoint, job: Option<&str>) -> Result<Vec<GivenUp>> {
+pub async fn give_up(endpoint: &Endpoint) -> Result<Vec<GivenUp>> {
+    let found = ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await?;
+    let dead =
+        found.into_iter().filter(|import| !import.is_alive && import.identity.job().is_none());
+    give_up_all(endpoint, dead.collect()).await
+}
+
+/// The same for the import of a job that has ended; its connections are ended if there still are any.
+pub async fn give_up_job(endpoint: &Endpoint, job: &str) -> Result<Vec<GivenUp>> {
+    end_job(endpoint, job).await?;
+    let dead = ledger::unfinished_of_job(endpoint, 0, job).await?;
+    give_up_all(endpoint, dead).await
+}
+
+/// Ends what the server still executes for a job.
+pub async fn end_job(endpoint: &Endpoint, job: &str) -> Result<()> {
+    for import in ledger::unfinished_of_job(endpoint, 0, job).await? {
+        ledger::end_connections(endpoint, &import).await?;
+    }
+    Ok(())
+}
+
+async fn give_up_all(endpoint: &Endpoint, dead: Vec<Unfinished>) -> Result<Vec<GivenUp>> {
     let mut given_up = Vec::new();
-    for import in ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await? {
-        if import.is_alive || (job.is_some() && import.identity.job() != job) {
-            continue;
-        }
+    for import in dead {
         let mut ledger = Ledger::take_over(endpoint, &import, 0).await?;
         let mut conn = home::connect(endpoint).await?;
         let missing = missing(&mut conn, &mut ledger).await;

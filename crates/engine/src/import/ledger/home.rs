@@ -54,12 +54,24 @@ impl Home {
         outcome
     }
 
-    /// The place, if there is one.
-    pub async fn find(conn: &mut Conn, endpoint: &Endpoint) -> Result<Option<Home>> {
+    /// The places that there are: an account that may not make the schema may see that of others.
+    pub async fn all(conn: &mut Conn, endpoint: &Endpoint) -> Result<Vec<Home>> {
         let own = Home { schema: SCHEMA.to_owned(), prefix: "" };
         let guest = endpoint.database.clone().map(|schema| Home { schema, prefix: PREFIX });
+        let mut found = Vec::new();
         for home in [Some(own), guest].into_iter().flatten() {
             if home.has(conn, TABLES[0]).await? {
+                found.push(home);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The place that tells of import `run`, if one does.
+    pub async fn of(conn: &mut Conn, endpoint: &Endpoint, run: u64) -> Result<Option<Home>> {
+        for home in Home::all(conn, endpoint).await? {
+            let query = format!("SELECT 1 FROM {} WHERE run = {run}", home.imports());
+            if conn.scalar(&query).await?.is_some() {
                 return Ok(Some(home));
             }
         }
