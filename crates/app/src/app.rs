@@ -22,6 +22,8 @@ pub struct App {
     pub rates: Rates,
     /// Wakes the worker: there may be a job.
     pub work: Notify,
+    /// Makes running jobs ask now whether they are to be cancelled.
+    pub cancelled: Notify,
 }
 
 impl App {
@@ -29,8 +31,9 @@ impl App {
     pub async fn open(settings: Settings) -> Result<App, String> {
         make_folder(&settings.uploads())?;
         let store = open_store(&settings).await?;
-        let (clock, rates, work) = (Clock::start(), Rates::default(), Notify::new());
-        Ok(App { store, settings, clock, rates, work })
+        let (work, cancelled) = (Notify::new(), Notify::new());
+        let (clock, rates) = (Clock::start(), Rates::default());
+        Ok(App { store, settings, clock, rates, work, cancelled })
     }
 }
 

@@ -23,8 +23,10 @@ use crate::job::import::{self, Gauge, Ready};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often a lease is renewed.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
-/// What an import gets to end by itself when it is cancelled; then it is ended.
-const CANCEL_MAX: Duration = Duration::from_millis(700);
+/// What an import gets to end by itself when it is cancelled; then it is ended. The engine lets a
+/// statement go on for one second of it and stops it then: with less time the job would be told to
+/// have ended while the server still executes.
+const CANCEL_MAX: Duration = Duration::from_millis(1500);
 /// What is left of a lease when we stop for want of an answer from the store.
 const MARGIN: Duration = Duration::from_millis(500);
 
@@ -114,6 +116,7 @@ async fn follow(app: &App, claimed: &Claimed, ready: &Ready, stop: &Stop) -> End
                     Err(error) => tracing::warn!(error = told(&error), "renew a lease"),
                 }
             }
+            () = app.cancelled.notified() => beats.reset_immediately(),
             end = watch.ends() => return end,
             () = stop.asked(), if watch.end.is_none() => {
                 let limit = Duration::from_secs(app.settings.drain_seconds);

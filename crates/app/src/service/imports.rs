@@ -174,6 +174,9 @@ pub async fn list(
 pub async fn stop(app: &App, account: i64, public_id: &str) -> Result<(), Refusal> {
     let import = find(app, account, public_id).await?;
     match app.store.cancel(account, import.job.id, app.clock.now_ms()).await? {
-        Cancelled::AtOnce | Cancelled::Requested => Ok(()),
+        Cancelled::AtOnce => {}
+        // Another process that works on it asks at its next beat.
+        Cancelled::Requested => app.cancelled.notify_waiters(),
     }
+    Ok(())
 }
