@@ -1,8 +1,8 @@
 // The service through Tencent's Node.js SDK: an import, a stopped import, refusals.
 //
 // Usage: node flow.js MODE FILE DATABASE SLOW, where SLOW is a file that makes a table `slow` and
-// then does not end by itself soon. Nothing of the SDK is changed; the rows that arrive are checked by
-// the caller.
+// then does not end by itself soon. Nothing of the SDK is changed; the rows that arrive are checked
+// by the caller.
 
 const assert = require("node:assert");
 const { setTimeout: pause } = require("node:timers/promises");

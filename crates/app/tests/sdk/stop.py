@@ -1,7 +1,7 @@
 """A running import through Tencent's Python SDK: what it keeps others from, and how it is stopped.
 
-Usage: stop.py MODE SLOW OTHER DATABASE: the name of a file that makes a table `slow` and then does not
-end by itself soon, and of another one.
+Usage: stop.py MODE SLOW OTHER DATABASE: the name of a file that makes a table `slow` and then does
+not end by itself soon, and of another one.
 """
 
 import sys
