@@ -103,7 +103,8 @@ impl Drop for Service {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
             let tail = &lines[lines.len().saturating_sub(LOG_LINES)..];
-            eprintln!("the service's log ends with:\n{}", tail.join("\n"));
+            let _ =
+                writeln!(std::io::stderr(), "the service's log ends with:\n{}", tail.join("\n"));
         }
     }
 }

@@ -1,7 +1,8 @@
 // The service through Tencent's Node.js SDK: an import, a stopped import, refusals.
 //
-// Usage: node flow.js MODE FILE DATABASE SLOW, where SLOW is a file that does not end by itself
-// soon. Nothing of the SDK is changed; the rows that arrive are checked by the caller.
+// Usage: node flow.js MODE FILE DATABASE SLOW, where SLOW is a file that makes a table `slow` and
+// then does not end by itself soon. Nothing of the SDK is changed; the rows that arrive are checked
+// by the caller.
 
 const assert = require("node:assert");
 const { setTimeout: pause } = require("node:timers/promises");
@@ -83,6 +84,17 @@ async function passed(sdk, job, ...words) {
   }
 }
 
+/** Waits for the table: the file's next statement is the slow one. */
+async function hasBegun(sdk) {
+  const deadline = Date.now() + POLL_LIMIT_MILLISECONDS;
+  for (;;) {
+    const { Items } = await sdk.DescribeTables({ InstanceId: instance, Database: database });
+    if (Items.includes("slow")) return;
+    assert(Date.now() < deadline, "it does not go on");
+    await pause(POLL_MILLISECONDS);
+  }
+}
+
 /** All records of the instance, read page by page. */
 async function records(sdk, limit) {
   const found = [];
@@ -123,6 +135,7 @@ async function imports(sdk) {
 async function stops(sdk) {
   const { AsyncRequestId: job } = await create(sdk, { FileName: slow });
   assert.equal(await passed(sdk, job, "INITIAL"), "RUNNING");
+  await hasBegun(sdk);
   const again = await create(sdk, { FileName: slow });
   assert.equal(again.AsyncRequestId, job, "a repeated request started a second import");
   await refused("OperationDenied.WrongStatus", () => create(sdk, {}));

@@ -1,7 +1,7 @@
 """Another account's key at everything that this one does not own: as if it did not exist.
 
-Usage: stranger.py JOB FILE DATABASE UIN OWN: the owner's job, file, database and account number, and
-the instance that the stranger has itself, on the same server.
+Usage: stranger.py JOB FILE DATABASE UIN OWN: the owner's job, file, database and account number,
+and the instance that the stranger has itself, on the same server.
 """
 
 import sys

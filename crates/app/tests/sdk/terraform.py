@@ -1,9 +1,9 @@
 """The calls of Terraform's tencentcloud_mysql_db_import_job_operation, in its order.
 
-Usage: terraform.py FILE DATABASE EARLIER: so many imports are made after the one looked for, so that
+Usage: terraform.py FILE DATABASE LATER: so many imports are made after the one looked for, so that
 its record is not on the first page. Requests are made by hand and signed with the SDK's own signer;
 answers are read as the Go SDK does, which fails on any field of another type than documented.
-Source: the provider's resource_tc_mysql_db_import_job_operation.go and service_tencentcloud_mysql.go.
+Source: the provider's resource_tc_mysql_db_import_job_operation.go, service_tencentcloud_mysql.go.
 """
 
 import datetime
@@ -130,7 +130,7 @@ def read(job):
         offset += PAGE
 
 
-def main(file, database, earlier):
+def main(file, database, later):
     """Create, wait, read; again what the provider's own acceptance test sends."""
     given = {
         "InstanceId": INSTANCE,
@@ -148,10 +148,10 @@ def main(file, database, earlier):
     # Both sources, and no database: the file is what counts.
     del given["DbName"]
     both = {**given, "FileName": "nothing.sql", "CosUrl": "https://example.test/nothing.sql"}
-    for _ in range(int(earlier)):
+    for _ in range(int(later)):
         wait(create(both))
     record, page = read(job)
-    assert page == int(earlier) // PAGE, f"the record is on page {page}"
+    assert page == int(later) // PAGE, f"the record is on page {page}"
     assert record["Status"] == 2, record
     newest = send("DescribeDBImportRecords", {"InstanceId": INSTANCE, "Limit": 1})["Items"][0]
     assert (newest["FileName"], newest["DbName"]) == ("nothing.sql", ""), newest
