@@ -148,6 +148,6 @@ mod tests {
         check("lease_seconds = 1", Err("lease_seconds"));
         check("listen = \"0.0.0.0:80\"", Err("not a loopback address"));
         check("listen = \"0.0.0.0:80\"\nallow_plain = true", Ok(()));
-        check("finance_hosts = \"some\"", Err("finance_hosts"));
+        check("finance_hosts = \"some\"", Err("line 1: unknown variant"));
     }
 }
