@@ -33,8 +33,8 @@ const CANCEL_MAX: Duration = Duration::from_millis(1500);
 const STOP_MAX: Duration = Duration::from_millis(1500);
 /// How often a job may be begun before it counts as failed: it may be what kills us.
 const ATTEMPTS_MAX: u32 = 50;
-/// How often a job may be begun again because its server did not answer.
-const PASSING_MAX: u32 = 10;
+/// How often a job may be begun again because its server did not answer; half a lease lies between.
+const PASSING_MAX: u32 = 40;
 /// How often the end of a job is told to a store that does not answer.
 const FINISHES_MAX: u32 = 5;
 /// What is left of a lease when we stop for want of an answer from the store.
@@ -86,7 +86,7 @@ async fn claim(app: &App, owner: &str) -> Option<Claimed> {
 enum Ended {
     /// The import came to its end.
     Import(Result<Report, Failure>),
-    /// It was cancelled, and did not end by itself in time.
+    /// It was cancelled, and has stopped or was dropped.
     Cancelled,
     /// The service is told to stop: the job goes back.
     Drained,
@@ -257,12 +257,12 @@ impl Watch {
         }
     }
 
-    /// What an import's end means.
+    /// What an import's end means: it may have been stopped by us, or by somebody on the server.
     fn judged(&self, outcome: Result<Report, Failure>) -> Ended {
-        match &outcome {
-            Err(failure) if failure.error.kind == ErrorKind::Interrupted && self.end_is_drain() => {
-                Ended::Drained
-            }
+        let is_stopped = |failure: &Failure| failure.error.kind == ErrorKind::Interrupted;
+        match (&outcome, self.end) {
+            (Err(failure), Some((_, End::Drain))) if is_stopped(failure) => Ended::Drained,
+            (Err(failure), Some((_, End::Cancel))) if is_stopped(failure) => Ended::Cancelled,
             _ => Ended::Import(outcome),
         }
     }
@@ -292,14 +292,12 @@ async fn settle(app: &App, claimed: &Claimed, ended: Ended) -> bool {
             let text = import::succeeded(&report);
             finish(app, claimed, Outcome::Succeeded(&text)).await
         }
-        Ended::Import(Err(failure)) if failure.error.kind == ErrorKind::Interrupted => {
-            finish(app, claimed, Outcome::Cancelled("{}")).await
-        }
         Ended::Import(Err(failure)) if is_passing(&failure, claimed.job.attempt) => {
             let error = failure.error.without_server_text();
             tracing::warn!(job = claimed.job.public_id, error, "job is put back");
-            // Not at once again: the server may need a moment.
-            tokio::time::sleep(BEAT_EVERY).await;
+            // Not at once again: a server that starts needs its time. The lease still holds.
+            let pause = Duration::from_secs(u64::from(app.settings.lease_seconds)) / 2;
+            tokio::time::sleep(pause).await;
             release(app, claimed).await
         }
         Ended::Import(Err(failure)) => {
