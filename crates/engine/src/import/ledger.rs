@@ -438,6 +438,24 @@ async fn unfinished_of_interest(
     Ok(found)
 }
 
+/// Removes a ledger that tells of nothing: an import that was dropped while it made its ledger leaves
+/// one.
+pub async fn remove_empty(endpoint: &Endpoint) -> Result<()> {
+    let mut conn = home::connect(endpoint).await?;
+    home::enter(&mut conn).await?;
+    let outcome = remove_if_empty(&mut conn, endpoint).await;
+    home::leave(&mut conn).await;
+    conn.close().await;
+    outcome
+}
+
+async fn remove_if_empty(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
+    for home in Home::all(conn, endpoint).await? {
+        home.remove_if_empty(conn).await?;
+    }
+    Ok(())
+}
+
 /// Ends the connections of an import on the server, whoever holds them: whoever knows that nobody
 /// may work on it any more need not wait until the server finds out.
 pub async fn end_connections(endpoint: &Endpoint, import: &Unfinished) -> Result<()> {

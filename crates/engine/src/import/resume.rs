@@ -145,6 +145,9 @@ pub async fn give_up(endpoint: &Endpoint) -> Result<Vec<GivenUp>> {
 pub async fn give_up_job(endpoint: &Endpoint, job: &str) -> Result<Vec<GivenUp>> {
     end_job(endpoint, job).await?;
     let dead = ledger::unfinished_of_job(endpoint, 0, job).await?;
+    if dead.is_empty() {
+        ledger::remove_empty(endpoint).await?;
+    }
     give_up_all(endpoint, dead).await
 }
 
