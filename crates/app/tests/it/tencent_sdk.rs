@@ -66,6 +66,14 @@ fn an_import_is_stopped_by_the_python_sdk() {
 }
 
 #[test]
+fn an_import_that_is_stopped_at_once_leaves_no_ledger() {
+    let site = Site::start(&[]);
+    site.upload(&site.key, "sleep.sql", b"SELECT SLEEP(300);\n");
+    python(&site, &site.key, "haste.py", &["sleep.sql", "imp", "8"]);
+    wait_tidy(&site.server);
+}
+
+#[test]
 fn refusals_reach_the_python_sdk_with_their_codes() {
     let site = Site::start(&[]);
     site.upload(&site.key, "shop.sql", shop().as_bytes());

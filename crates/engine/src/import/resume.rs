@@ -144,9 +144,12 @@ pub async fn give_up(endpoint: &Endpoint) -> Result<Vec<GivenUp>> {
 /// The same for the import of a job that has ended; its connections are ended if there still are any.
 pub async fn give_up_job(endpoint: &Endpoint, job: &str) -> Result<Vec<GivenUp>> {
     end_job(endpoint, job).await?;
-    let dead = ledger::unfinished_of_job(endpoint, 0, job).await?;
+    let mut dead = ledger::unfinished_of_job(endpoint, 0, job).await?;
     if dead.is_empty() {
+        // This waits for a connection that was dropped while it made the ledger: what that sent last
+        // may have come in after all.
         ledger::remove_empty(endpoint).await?;
+        dead = ledger::unfinished_of_job(endpoint, 0, job).await?;
     }
     give_up_all(endpoint, dead).await
 }
