@@ -29,6 +29,8 @@ const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// statement go on for one second of it and stops it then: with less time the job would be told to
 /// have ended while the server still executes.
 const CANCEL_MAX: Duration = Duration::from_millis(1500);
+/// What the server gets to end the connections of a job that is cancelled; its clean-up tries again.
+const END_MAX: Duration = Duration::from_secs(1);
 /// What an import gets to end by itself when the service stops and its time is over.
 const STOP_MAX: Duration = Duration::from_millis(1500);
 /// How often a job may be begun before it counts as failed: it may be what kills us.
@@ -115,10 +117,14 @@ async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
     let mut held = None;
     let ended = follow(&app, &claimed, &ready, &stop, Following { began, place, held: &mut held });
     let ended = ended.await;
-    if matches!(ended, Ended::Cancelled)
-        && let Err(error) = import::end(&ready).await
-    {
-        tracing::warn!(job, error = error.without_server_text(), "end a job's connections");
+    if matches!(ended, Ended::Cancelled) {
+        match tokio::time::timeout(END_MAX, import::end(&ready)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(job, error = error.without_server_text(), "end its connections");
+            }
+            Err(_) => tracing::warn!(job, "the server does not let a job's connections end"),
+        }
     }
     let is_over = settle(&app, &claimed, ended).await;
     if is_over && let Err(error) = import::clean_up(&ready).await {

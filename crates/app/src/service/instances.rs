@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use engine::endpoint::{Endpoint, Secret};
 use engine::error::{Error, ErrorKind};
+use engine::import::table::literal;
 use engine::mysql::conn::Conn;
 use store::{Instance, InstanceFilter, InstanceStatus, Page, Probe};
 
@@ -285,10 +286,4 @@ fn refused(error: &Error) -> Refusal {
             None => Refusal::Fault(error.without_server_text()),
         },
     }
-}
-
-/// A string literal that is right under any sql_mode.
-fn literal(text: &str) -> String {
-    let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
-    format!("CONVERT(X'{hex}' USING utf8mb4)")
 }
