@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod connection;
+pub mod copy;
 pub mod import;
 pub mod inspect;
 pub mod instance;
@@ -18,7 +19,7 @@ pub mod progress_bar;
 pub mod repair;
 pub mod serve;
 
-/// Loads SQL dump files into MySQL and MariaDB servers.
+/// Loads SQL dump files into MySQL and MariaDB servers, and copies databases between them.
 #[derive(Debug, Parser)]
 #[command(name = "dbferry", version, about, propagate_version = true)]
 pub struct Cli {
@@ -32,6 +33,8 @@ pub struct Cli {
 pub enum Command {
     /// Load a SQL dump into a server, with the outcome of the stock client
     Import(import::Args),
+    /// Copy databases from one live server to another, as of one moment
+    Copy(copy::Args),
     /// Tell what is in a SQL dump: tables, rows, generator, hazards
     Inspect(inspect::Args),
     /// Put back the settings that `import --fast` changed and could not put back itself
@@ -86,12 +89,13 @@ impl Exit {
 /// The whole program.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Err(error) = connection::hide_password(&arguments) {
+    if let Err(error) = connection::hide_passwords(&arguments) {
         complain(&error);
         return ExitCode::from(Exit::Usage.code());
     }
     let exit = match Cli::parse_from(arguments).command {
         Command::Import(args) => import::run(args),
+        Command::Copy(args) => copy::run(args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Repair(args) => repair::run(&args),
         Command::Serve(args) => serve::run(args),

@@ -12,8 +12,11 @@ use engine::endpoint::{Endpoint, Secret};
 
 /// Where passwords may be handed over without showing in the process list.
 pub const PASSWORD_VARIABLE: &str = "DBFERRY_PASSWORD";
-/// Set for the process that [`hide_password`] starts, so that it is started only once.
-const HIDDEN_VARIABLE: &str = "DBFERRY_URL_PASSWORD";
+/// The same for the server that a copy reads.
+pub const SOURCE_PASSWORD_VARIABLE: &str = "DBFERRY_SOURCE_PASSWORD";
+/// Set for the process that [`hide_passwords`] starts, so that it is started only once: a URL, a line
+/// feed, the password as it stood in it, a line feed, and so on.
+const HIDDEN_VARIABLE: &str = "DBFERRY_URL_PASSWORDS";
 
 /// How to reach the target.
 #[derive(Debug, Args)]
@@ -36,27 +39,42 @@ pub struct Target {
     pub default_character_set: Option<String>,
 }
 
-/// Starts this program anew with the password taken out of the URL, so that process lists do not
-/// show it. Returns only if there is nothing to hide, or if it failed.
-pub fn hide_password(arguments: &[OsString]) -> Result<(), String> {
-    let mut hidden = Vec::new();
+/// How to reach the server that is read.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// Source server: mysql://user@host[:port][?tls=verify-full&ca=FILE&socket=PATH]
+    #[arg(long = "from", value_name = "URL")]
+    pub from: String,
+    /// Read the source's password from this file (its first line); also DBFERRY_SOURCE_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    pub from_password_file: Option<PathBuf>,
+}
+
+/// Starts this program anew with the passwords taken out of URLs, so that process lists do not
+/// show them. Returns only if there is nothing to hide, or if it failed.
+pub fn hide_passwords(arguments: &[OsString]) -> Result<(), String> {
+    let mut hidden = String::new();
     let mut shown = Vec::new();
     for argument in arguments {
         match argument.to_str().and_then(split_password) {
-            Some((url, password)) => {
-                hidden.push(password);
-                shown.push(OsString::from(url));
+            Some((without, password)) => {
+                let url = without.split_once('=').filter(|_| without.starts_with('-'));
+                let url = url.map_or(without.as_str(), |(_option, url)| url);
+                hidden.push_str(&format!("{url}\n{password}\n"));
+                shown.push(OsString::from(without));
             }
             None => shown.push(argument.clone()),
         }
     }
-    let [password] = hidden.as_slice() else { return Ok(()) };
+    if hidden.is_empty() {
+        return Ok(());
+    }
     let Some((_, rest)) = shown.split_first() else { return Ok(()) };
     let program = std::env::current_exe().map_err(|error| format!("find this program: {error}"))?;
     let error = std::process::Command::new(program)
         .arg0(shown[0].clone())
         .args(rest)
-        .env(HIDDEN_VARIABLE, password)
+        .env(HIDDEN_VARIABLE, hidden)
         .exec();
     Err(format!("start without the password in the arguments: {error}"))
 }
@@ -65,7 +83,7 @@ pub fn hide_password(arguments: &[OsString]) -> Result<(), String> {
 fn split_password(argument: &str) -> Option<(String, String)> {
     let url_at = argument.find("://")?;
     let scheme = argument[..url_at].rsplit('=').next()?;
-    if !matches!(scheme, "mysql" | "mariadb") {
+    if !matches!(scheme, "mysql" | "mariadb") || argument.contains('\n') {
         return None;
     }
     let rest = &argument[url_at + 3..];
@@ -79,7 +97,10 @@ fn split_password(argument: &str) -> Option<(String, String)> {
 /// Parses a URL, with the password that was taken out of it.
 pub fn parse(url: &str) -> Result<Endpoint, String> {
     let mut endpoint = Endpoint::parse(url).map_err(|error| error.to_string())?;
-    if let Ok(password) = std::env::var(HIDDEN_VARIABLE) {
+    let hidden = std::env::var(HIDDEN_VARIABLE).unwrap_or_default();
+    let lines: Vec<&str> = hidden.lines().collect();
+    if let Some(pair) = lines.chunks_exact(2).find(|pair| pair[0] == url) {
+        let password = pair[1];
         // It was cut out of the URL as it stood there, so it is decoded as the URL's part.
         let url = format!("mysql://user:{password}@host");
         endpoint.password = Endpoint::parse(&url).map_err(|error| error.to_string())?.password;
@@ -106,6 +127,21 @@ pub fn resolve(target: &Target) -> Result<Endpoint, String> {
         let prompt = format!("Password for {}: ", endpoint.redacted());
         let password = rpassword::prompt_password(prompt)
             .map_err(|error| format!("ask for the password: {error}"))?;
+        endpoint.password = Some(Secret::new(password));
+    }
+    endpoint.check().map_err(|error| error.to_string())?;
+    Ok(endpoint)
+}
+
+/// Parses the source's URL and finds its password. That of the target is never tried on it.
+pub fn resolve_source(source: &Source) -> Result<Endpoint, String> {
+    let mut endpoint = parse(&source.from)?;
+    if let Some(file) = &source.from_password_file {
+        endpoint.password = Some(Secret::new(first_line(file)?));
+    }
+    if endpoint.password.is_none()
+        && let Ok(password) = std::env::var(SOURCE_PASSWORD_VARIABLE)
+    {
         endpoint.password = Some(Secret::new(password));
     }
     endpoint.check().map_err(|error| error.to_string())?;

@@ -297,7 +297,7 @@ async fn draw_and_run(
     let drawing = settings.progress.then(|| {
         progress_bar::draw(progress_bar::Source {
             progress: Arc::clone(&surroundings.progress),
-            consumed: Arc::clone(&input.consumed),
+            consumed: Some(Arc::clone(&input.consumed)),
             size: input.size,
         })
     });
@@ -309,7 +309,7 @@ async fn draw_and_run(
 }
 
 /// Ctrl-C and SIGTERM ask the run to stop; the second time nobody is asked.
-async fn stop_on_signal(stop: Stop) {
+pub(super) async fn stop_on_signal(stop: Stop) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))

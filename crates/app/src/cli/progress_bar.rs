@@ -29,8 +29,8 @@ const STEPS: u64 = 10_000;
 pub struct Source {
     /// The run's counters.
     pub progress: Arc<Progress>,
-    /// Bytes taken from the file as it is stored.
-    pub consumed: Arc<AtomicU64>,
+    /// Bytes taken from the file as it is stored; `None` where there is no file.
+    pub consumed: Option<Arc<AtomicU64>>,
     /// The file's size as it is stored, if it is known.
     pub size: Option<u64>,
 }
@@ -143,10 +143,12 @@ impl Moment {
         let progress = &source.progress;
         let applied = progress.applied_bytes.load(Ordering::Relaxed);
         let read = progress.read_bytes.load(Ordering::Relaxed).max(1);
-        let consumed = source.consumed.load(Ordering::Relaxed);
         // Stored bytes are compressed ones; what is applied is the same share of both.
         let share = (applied as f64 / read as f64).min(1.0);
-        let stored = (consumed as f64 * share) as u64;
+        let stored = match &source.consumed {
+            Some(consumed) => (consumed.load(Ordering::Relaxed) as f64 * share) as u64,
+            None => applied,
+        };
         let fraction = source.size.map(|size| (stored as f64 / size.max(1) as f64).min(1.0));
         let rows = progress.applied_rows.load(Ordering::Relaxed);
         Moment { at: Instant::now(), stored, rows, fraction }

@@ -22,7 +22,8 @@ use futures_core::Stream;
 use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::{GlobalHandler, Queryable};
 use mysql_async::{
-    ClientIdentity, DriverError, InfileData, LocalInfileError, OptsBuilder, Row, SslOpts, Value,
+    ClientIdentity, DriverError, InfileData, LocalInfileError, OptsBuilder, QueryResult, Row,
+    SslOpts, TextProtocol, Value,
 };
 
 use super::tls;
@@ -87,6 +88,18 @@ pub struct Status {
     /// `ANSI_QUOTES` is in `@@sql_mode`. MySQL does not report it: `None`, ask for `@@sql_mode`.
     pub ansi_quotes: Option<bool>,
 }
+
+/// The rows of a query as they come. Dropped before its end, it leaves a broken connection.
+#[derive(Debug)]
+pub struct Selection<'a> {
+    result: QueryResult<'a, 'static, TextProtocol>,
+    endpoint: &'a Endpoint,
+    is_broken: &'a mut bool,
+}
+
+/// One row's cells.
+#[derive(Debug)]
+pub struct Cells(Vec<Value>);
 
 /// Stops what a connection does, from outside. Stays valid when the connection is gone.
 #[derive(Debug, Clone)]
@@ -161,6 +174,21 @@ impl Conn {
         Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text_of).collect()).collect())
     }
 
+    /// Runs a query and gives its rows one at a time, as the bytes that the server sends.
+    pub async fn select(&mut self, sql: &[u8]) -> Result<Selection<'_>> {
+        self.check_size(sql.len())?;
+        self.begin()?;
+        let Conn { inner, endpoint, is_broken, .. } = self;
+        match inner.query_iter(sql.to_vec()).await {
+            Ok(result) => Ok(Selection { result, endpoint, is_broken }),
+            Err(error) => {
+                let error = statement_error(endpoint, error);
+                *is_broken = error.kind == ErrorKind::LostConnection;
+                Err(error)
+            }
+        }
+    }
+
     /// Gives the first column of the first row, if there is one and it is not NULL.
     pub async fn scalar(&mut self, sql: &str) -> Result<Option<String>> {
         let first = self.rows(sql).await?.into_iter().next();
@@ -196,6 +224,11 @@ impl Conn {
     /// The session as of the last statement that succeeded.
     pub fn status(&self) -> Status {
         self.status
+    }
+
+    /// Tells servers apart that one address may lead to, and one server under several addresses.
+    pub fn server_identity(&self) -> &str {
+        &self.session.server_identity
     }
 
     /// The endpoint this connection was opened to.
@@ -258,6 +291,40 @@ impl Conn {
             return Err(Error::new(ErrorKind::Refused, Side::Input, text));
         }
         Ok(value)
+    }
+}
+
+impl Selection<'_> {
+    /// The next row; `None` once the server has said that there are no more.
+    pub async fn next(&mut self) -> Result<Option<Cells>> {
+        match self.result.next().await {
+            Ok(Some(row)) => Ok(Some(Cells(row.unwrap()))),
+            Ok(None) => {
+                *self.is_broken = false;
+                Ok(None)
+            }
+            Err(error) => {
+                let error = statement_error(self.endpoint, error);
+                *self.is_broken = error.kind == ErrorKind::LostConnection;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Cells {
+    /// The cells in order; `None` is NULL.
+    pub fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        self.0.iter().map(|value| match value {
+            Value::Bytes(bytes) => Some(bytes.as_slice()),
+            // The text protocol gives nothing else.
+            _ => None,
+        })
+    }
+
+    /// One cell; `None` is NULL, or no such cell.
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        self.iter().nth(index).flatten()
     }
 }
 

@@ -99,17 +99,28 @@ pub fn parse(text: &str) -> Option<Definition> {
 
 /// The text without the next AUTO_INCREMENT value, which moves with the rows.
 pub fn masked(text: &str) -> String {
+    match counter_at(text) {
+        Some(at) => format!("{}{}", &text[..at.start], &text[at.end..]),
+        None => text.to_owned(),
+    }
+}
+
+/// The next AUTO_INCREMENT value, where the text tells it.
+pub fn counter(text: &str) -> Option<u64> {
+    text[counter_at(text)?].rsplit_once('=')?.1.parse().ok()
+}
+
+/// Where ` AUTO_INCREMENT=n` stands among the table's options.
+fn counter_at(text: &str) -> Option<std::ops::Range<usize>> {
     const OPTION: &str = " AUTO_INCREMENT=";
-    let Some(tail_at) = text.find("\n) ENGINE=") else { return text.to_owned() };
+    let tail_at = text.find("\n) ENGINE=")?;
     // Options before it are plain words; a comment stands after it.
-    let Some(at) = text[tail_at..].find(OPTION).map(|at| tail_at + at) else {
-        return text.to_owned();
-    };
+    let at = tail_at + text[tail_at..].find(OPTION)?;
     if text[tail_at..at].contains('\'') {
-        return text.to_owned();
+        return None;
     }
     let digits = text[at + OPTION.len()..].bytes().take_while(u8::is_ascii_digit).count();
-    format!("{}{}", &text[..at], &text[at + OPTION.len() + digits..])
+    Some(at..at + OPTION.len() + digits)
 }
 
 /// The text as it is without these keys and constraints.

@@ -1,0 +1,183 @@
+//! `dbferry copy`: arguments, the run, and what is said at its end.
+//!
+//! With `--json` stdout gets one document (`dbferry.copy/1`, see docs/copy.schema.json) whatever
+//! happens; people read stderr.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use engine::copy::chunk::CHUNK_BYTES;
+use engine::copy::report::{Failure, Report, Verified};
+use engine::copy::{self, LANES_MAX, Options};
+use engine::endpoint::Endpoint;
+use engine::import::Surroundings;
+use engine::import::guard::Definer;
+use engine::run::progress::Progress;
+use engine::run::stop::Stop;
+
+use super::connection::{self, Source, Target};
+use super::import::stop_on_signal;
+use super::{Exit, complain, print, progress_bar, say};
+use crate::clock::random_hex;
+
+mod outcome;
+
+/// Arguments of `dbferry copy`.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    target: Target,
+    /// The databases, and after a colon other names for them on the target
+    #[arg(long, value_name = "A,B:C", required = true, value_delimiter = ',', value_parser = pair)]
+    databases: Vec<(String, String)>,
+    /// Pairs of connections that copy side by side [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=LANES_MAX as i64))]
+    threads: Option<u16>,
+    /// Let the copies take the places of what the target's databases hold. Until the copies are
+    /// complete and compared, the target stays as it is
+    #[arg(long)]
+    replace: bool,
+    /// How the rows are compared afterwards
+    #[arg(long, value_enum, default_value_t = VerifyArg::Checksum)]
+    verify: VerifyArg,
+    /// DEFINER clauses: keep, strip (the copying account becomes the definer), or USER@HOST
+    #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
+    definer: Definer,
+    /// Send rows as INSERT text only, never as LOAD DATA LOCAL
+    #[arg(long)]
+    no_load_data: bool,
+    /// Bytes of rows in one part of a table
+    #[arg(long, value_name = "BYTES", default_value_t = CHUNK_BYTES, hide = true)]
+    chunk_bytes: u64,
+    /// Write the report (the JSON document of --json) to this file as well
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Print the outcome as one JSON document on stdout
+    #[arg(long)]
+    json: bool,
+    /// Draw no progress
+    #[arg(long)]
+    no_progress: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum VerifyArg {
+    /// Not at all
+    None,
+    /// Count them on both sides
+    Rows,
+    /// Compare a digest of each part of each table, computed on both sides
+    Checksum,
+}
+
+/// Everything resolved.
+struct Settings {
+    source: Endpoint,
+    target: Endpoint,
+    options: Options,
+    progress: bool,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Exit {
+    let (json, report_file) = (args.json, args.report.clone());
+    let settings = match resolve(args) {
+        Ok(settings) => settings,
+        Err(text) => {
+            complain(&text);
+            return Exit::Usage;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("start the runtime: {error}"));
+            return Exit::Usage;
+        }
+    };
+    let outcome = runtime.block_on(copy(&settings));
+    let exit = match &outcome {
+        Ok(_) => Exit::Done,
+        Err(failure) => Exit::of(failure.error.exit_code()),
+    };
+    let facts = outcome::Facts {
+        source: settings.source.redacted(),
+        target: settings.target.redacted(),
+        exit,
+    };
+    say(&outcome::for_people(&facts, &outcome));
+    let document = outcome::document(&facts, &outcome);
+    if json {
+        print(&document);
+    }
+    match report_file.map(|path| (std::fs::write(&path, &document), path)) {
+        Some((Err(error), path)) => {
+            complain(&format!("write the report {}: {error}", path.display()));
+            if exit == Exit::Done { Exit::Usage } else { exit }
+        }
+        Some((Ok(()), _)) | None => exit,
+    }
+}
+
+fn resolve(args: Args) -> Result<Settings, String> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut tag = random_hex();
+    tag.truncate(12);
+    Ok(Settings {
+        source: without_database(connection::resolve_source(&args.source)?, "--from")?,
+        target: without_database(connection::resolve(&args.target)?, "--to")?,
+        options: Options {
+            databases: args.databases,
+            lanes: args.threads.map_or(cores.min(LANES_MAX), usize::from),
+            verify: match args.verify {
+                VerifyArg::None => Verified::None,
+                VerifyArg::Rows => Verified::Rows,
+                VerifyArg::Checksum => Verified::Checksum,
+            },
+            replace: args.replace,
+            definer: args.definer,
+            load_data: !args.no_load_data,
+            chunk_bytes: args.chunk_bytes.max(1),
+            tag,
+        },
+        progress: !args.no_progress,
+    })
+}
+
+fn without_database(endpoint: Endpoint, option: &str) -> Result<Endpoint, String> {
+    match &endpoint.database {
+        None => Ok(endpoint),
+        Some(_) => Err(format!("{option} names a server; its databases go into --databases")),
+    }
+}
+
+/// `a`, or `a:b`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (from, to) = text.split_once(':').unwrap_or((text, text));
+    if from.is_empty() || to.is_empty() || to.contains(':') {
+        return Err("expected NAME or NAME:NEW_NAME".to_owned());
+    }
+    Ok((from.to_owned(), to.to_owned()))
+}
+
+async fn copy(settings: &Settings) -> Result<Report, Failure> {
+    let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
+    let signals = tokio::spawn(stop_on_signal(surroundings.stop.clone()));
+    let drawing = settings.progress.then(|| {
+        progress_bar::draw(progress_bar::Source {
+            progress: Arc::clone(&surroundings.progress),
+            consumed: None,
+            size: None,
+        })
+    });
+    let Settings { source, target, options, .. } = settings;
+    let outcome = copy::run(source, target, options, &surroundings).await;
+    if let Some(drawing) = drawing {
+        drawing.end();
+    }
+    signals.abort();
+    outcome
+}

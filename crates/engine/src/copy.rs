@@ -1,0 +1,437 @@
+//! Copy: databases from one live server to another, as they were at one moment.
+//!
+//! The way of a copy: a [`snapshot`] of the source, its [`catalog`], a [`plan`] for each table; all
+//! tables and programs are made in staging databases on the target, before any row is read; [`data`]
+//! brings the rows over many [`lane`]s; [`verify`] compares; [`publish`] lets the target show it.
+//! Promises: what the target shows changes only in the last step, and then wholly; after any failure
+//! or stop before it, it is as it was. No HTTP, no job table, no drawing.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use dump::token::Target;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::import::guard::Definer;
+use crate::import::{Surroundings, target_of};
+use crate::mysql::conn::Conn;
+use crate::mysql::facts::{self, ServerFacts};
+use crate::run::stop::Stop;
+use catalog::Database;
+use connections::Connections;
+use data::Arrived;
+use lane::Job;
+use objects::Making;
+use publish::Place;
+use rename::Renaming;
+use report::{Failure, Report, SnapshotReport, TableReport, Verified};
+use staging::Staging;
+
+pub mod catalog;
+pub mod chunk;
+pub mod connections;
+pub mod data;
+pub mod lane;
+pub mod objects;
+pub mod plan;
+pub mod precheck;
+pub mod publish;
+pub mod rename;
+pub mod report;
+pub mod rows;
+pub mod session;
+pub mod snapshot;
+pub mod staging;
+pub mod table;
+pub mod verify;
+
+/// The most lanes that may be asked for.
+pub const LANES_MAX: usize = 64;
+/// The most databases of one copy.
+pub const DATABASES_MAX: usize = 200;
+
+/// What to copy, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The databases: name on the source, name on the target.
+    pub databases: Vec<(String, String)>,
+    /// Pairs of connections that copy side by side.
+    pub lanes: usize,
+    /// How thoroughly rows are compared afterwards.
+    pub verify: Verified,
+    /// What the target databases hold may be replaced.
+    pub replace: bool,
+    /// For DEFINER clauses.
+    pub definer: Definer,
+    /// Rows may go as LOAD DATA LOCAL, where the target takes that.
+    pub load_data: bool,
+    /// Bytes of a chunk, see [`chunk::CHUNK_BYTES`].
+    pub chunk_bytes: u64,
+    /// Names what the copy makes on the target for its own use: up to 16 letters, digits and `_`,
+    /// unlike those of any other copy.
+    pub tag: String,
+}
+
+/// Copies databases of `source` to `target`.
+pub async fn run(
+    source: &Endpoint,
+    target: &Endpoint,
+    options: &Options,
+    surroundings: &Surroundings,
+) -> std::result::Result<Report, Failure> {
+    let began = Instant::now();
+    let mut report = Report { lanes: options.lanes, ..Report::default() };
+    let connections = Connections::default();
+    let mut run = Run { source, target, options, surroundings, connections: &connections };
+    let outcome = run.all(&mut report).await;
+    report.seconds = began.elapsed().as_secs_f64();
+    match outcome {
+        Ok(()) => Ok(report),
+        Err(error) => Err(Failure { error, report: Box::new(report) }),
+    }
+}
+
+/// Whether two connections lead to the same server.
+pub fn is_same_server(one: &Conn, other: &Conn) -> bool {
+    one.server_identity() == other.server_identity()
+}
+
+struct Run<'a> {
+    source: &'a Endpoint,
+    target: &'a Endpoint,
+    options: &'a Options,
+    surroundings: &'a Surroundings,
+    connections: &'a Connections,
+}
+
+/// What is known of both sides before anything is made.
+struct Known {
+    source: ServerFacts,
+    target: ServerFacts,
+    /// By pair of [`Options::databases`]: what the target holds.
+    old: Vec<Option<Database>>,
+}
+
+/// A copy that only has to be shown.
+struct Prepared {
+    main: Conn,
+    databases: Vec<Database>,
+}
+
+impl Run<'_> {
+    async fn all(&mut self, report: &mut Report) -> Result<()> {
+        let Surroundings { stop, .. } = self.surroundings;
+        let known = or_stopped(stop, self.look(report)).await?;
+        let mut staging = Staging::new(&self.options.tag, &self.options.databases);
+        let prepared = or_stopped(stop, self.prepare(&known, &staging, report)).await;
+        let outcome = match prepared {
+            Ok(prepared) => self.publish(&known, prepared, &staging).await,
+            Err(error) => Err(error),
+        };
+        report.published = outcome.is_ok();
+        if outcome.is_err() {
+            // What still runs on either side is of no more use, and may hold what is to be removed.
+            self.connections.end().await;
+        }
+        report.left_behind = staging.remove(self.target, known.target.flavor).await;
+        outcome
+    }
+
+    /// Asks both sides what they are and hold, and refuses what cannot go well.
+    async fn look(&self, report: &mut Report) -> Result<Known> {
+        let mut there = session::catalogue(self.source).await?;
+        let mut here = Conn::open(self.target, "copy").await?;
+        let source = facts::gather(&mut there).await.map_err(|error| error.on(Side::Source))?;
+        let target = facts::gather(&mut here).await?;
+        let same_server = is_same_server(&there, &here);
+        precheck::request(&self.options.databases, same_server)?;
+        let mut old = Vec::new();
+        for (from, to) in &self.options.databases {
+            let is_there = precheck::exists(&mut here, to).await?;
+            let database = match is_there {
+                true => Some(catalog::read(&mut here, &target, to).await.map_err(|e| e.on(Side::Target))?),
+                false => None,
+            };
+            precheck::target(to, database.as_ref(), self.options.replace)?;
+            precheck::source(&mut there, from).await?;
+            old.push(database);
+        }
+        report.notes.extend(precheck::notes(&target));
+        there.close().await;
+        here.close().await;
+        Ok(Known { source, target, old })
+    }
+
+    /// Everything up to a verified copy in the staging databases.
+    async fn prepare(
+        &self,
+        known: &Known,
+        staging: &Staging,
+        report: &mut Report,
+    ) -> Result<Prepared> {
+        let options = self.options;
+        let names: Vec<&str> = options.databases.iter().map(|(from, _)| from.as_str()).collect();
+        let mut there = session::catalogue(self.source).await?;
+        self.connections.watch(&there);
+        let tables = catalog::tables_of(&mut there, &names).await?;
+        let readers = options.lanes.clamp(1, LANES_MAX) + 1;
+        let stop = &self.surroundings.stop;
+        let mut snapshot =
+            snapshot::open(self.source, &known.source, readers, &tables, stop).await?;
+        snapshot.readers.iter().for_each(|reader| self.connections.watch(reader));
+        report.notes.append(&mut snapshot.notes);
+        report.snapshot = Some(SnapshotReport {
+            mode: snapshot.mode,
+            locked_ms: snapshot.locked_ms,
+            position: snapshot.position.clone(),
+        });
+        let read = read_databases(&mut there, &known.source, &names).await?;
+        let mut databases = read.clone();
+        report.notes.extend(precheck::without_history(&mut databases, &known.target));
+        precheck::databases(&databases, &known.target)?;
+        report.notes.extend(precheck::remarks(&databases));
+
+        let mut main = session::writer(self.target, known.target.flavor, "copy").await?;
+        self.connections.watch(&main);
+        let mut makes = self.make_all(&mut main, known, staging, &databases, report).await?;
+        let order = plan::order(&databases);
+        let load = options.load_data && known.target.local_infile;
+        let jobs = order.iter().map(|(d, t)| {
+            let (database, table) = (&databases[*d], databases[*d].tables[*t].clone());
+            Job::new(&database.name, staging.of(*d), table, known.target.flavor, load)
+        });
+        let jobs: Arc<Vec<Job>> = Arc::new(jobs.collect());
+        let keys = order.iter().map(|(d, t)| makes[*d][*t].keys.take()).collect();
+        let began = Instant::now();
+        let rows = data::run(data::Parts {
+            jobs: Arc::clone(&jobs),
+            keys,
+            readers: std::mem::take(&mut snapshot.readers),
+            target: self.target.clone(),
+            flavor: known.target.flavor,
+            connections: self.connections.clone(),
+            progress: Arc::clone(&self.surroundings.progress),
+            chunk_bytes: options.chunk_bytes,
+        })
+        .await?;
+        report.data_seconds = began.elapsed().as_secs_f64();
+        self.counted(&jobs, &rows.tables, report);
+
+        let checks = verify::checks(&rows.tables, options.verify);
+        let (built, compared) = tokio::join!(rows.builders.finish(), async {
+            let began = Instant::now();
+            let compared = verify::run(&jobs, checks, rows.pairs).await;
+            (compared, began.elapsed())
+        });
+        let (compared, took) = compared;
+        for (index, took) in built? {
+            report.index_seconds += took.as_secs_f64();
+            let name = shown(&jobs[index]);
+            report.tables.entry(name).or_default().index_seconds = took.as_secs_f64();
+        }
+        let (differences, pairs) = compared?;
+        report.verify_seconds = took.as_secs_f64();
+        report.differences = differences;
+        judge(&jobs, &rows.tables, report)?;
+        report.verified = options.verify;
+        for (reader, writer) in pairs {
+            reader.close().await;
+            writer.close().await;
+        }
+        foreign_keys(&mut main, &makes).await?;
+        if known.source.version_text == known.target.version_text {
+            check_definitions(&mut main, staging, &databases, &makes).await?;
+        }
+        self.check_changes(&mut there, known, &read).await?;
+        there.close().await;
+        snapshot.close().await;
+        Ok(Prepared { main, databases })
+    }
+
+    /// Makes all tables, and once all programs: what the target does not take shows before any row
+    /// is read. The programs go again, since triggers would fire.
+    async fn make_all(
+        &self,
+        main: &mut Conn,
+        known: &Known,
+        staging: &Staging,
+        databases: &[Database],
+        report: &mut Report,
+    ) -> Result<Vec<Vec<plan::TableMake>>> {
+        let renaming = staging.renaming(&self.options.databases);
+        let mut makes = Vec::new();
+        for (index, database) in databases.iter().enumerate() {
+            staging.make(main, index, database).await?;
+        }
+        for (index, database) in databases.iter().enumerate() {
+            let schema = staging.of(index);
+            let tables = database.tables.iter().map(|table| plan::table(schema, table, &renaming));
+            makes.push(tables.collect::<Vec<_>>());
+            staging.make_tables(main, index, database, &makes[index]).await?;
+            report.objects += (database.programs.len() + database.sequences.len()) as u64;
+        }
+        let making = self.making(known, &renaming, false);
+        let final_names = Renaming { names: self.options.databases.clone() };
+        let finally = self.making(known, &final_names, true);
+        let placed = |index: usize| {
+            let database: &Database = &databases[index];
+            database.programs.iter().map(move |program| objects::Placed {
+                schema: staging.of(index),
+                collation: &database.charset.1,
+                program,
+            })
+        };
+        let programs: Vec<_> = (0..databases.len()).flat_map(placed).collect();
+        for program in &programs {
+            report.notes.extend(objects::doubts(program.program, &finally));
+        }
+        objects::make(main, &making, &programs).await?;
+        objects::remove(main, &programs).await?;
+        Ok(makes)
+    }
+
+    fn making<'a>(
+        &'a self,
+        known: &Known,
+        renaming: &'a Renaming,
+        enable_events: bool,
+    ) -> Making<'a> {
+        let dialect: Target = target_of(&known.target);
+        Making { dialect, renaming, definer: &self.options.definer, enable_events }
+    }
+
+    fn counted(&self, jobs: &[Job], tables: &[Arrived], report: &mut Report) {
+        let target_of = |source: &str| {
+            let pair = self.options.databases.iter().find(|(from, _)| from == source);
+            pair.map(|(_, to)| to.as_str()).unwrap_or_default()
+        };
+        for (job, table) in jobs.iter().zip(tables) {
+            let entry = TableReport {
+                target: format!("{}.{}", target_of(&job.source), job.table.name),
+                rows: table.rows,
+                bytes: table.bytes,
+                chunks: table.chunks.len(),
+                warnings: table.warnings,
+                index_seconds: 0.0,
+            };
+            report.tables.insert(shown(job), entry);
+        }
+    }
+
+    /// Fails if the source's definitions are not what they were: rows and definitions would be of
+    /// different times.
+    async fn check_changes(
+        &self,
+        conn: &mut Conn,
+        known: &Known,
+        databases: &[Database],
+    ) -> Result<()> {
+        for database in databases {
+            let now = catalog::read(conn, &known.source, &database.name).await?;
+            if let Some(change) = plan::first_change(database, &now) {
+                let text = format!("during the copy, in {}: {change}", database.name);
+                return Err(Error::new(ErrorKind::Statement, Side::Source, text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the target show the copy. Not to be stopped half-way.
+    async fn publish(&self, known: &Known, prepared: Prepared, staging: &Staging) -> Result<()> {
+        let Prepared { mut main, databases } = prepared;
+        let renaming = Renaming { names: self.options.databases.clone() };
+        let same = Renaming::default();
+        let making = self.making(known, &renaming, true);
+        let old_making = Making { definer: &Definer::Keep, ..self.making(known, &same, true) };
+        let places: Vec<Place<'_>> = databases
+            .iter()
+            .enumerate()
+            .map(|(index, source)| Place {
+                target: &self.options.databases[index].1,
+                staging: staging.of(index),
+                trash: staging.trash_of(index),
+                source,
+                old: known.old[index].as_ref(),
+            })
+            .collect();
+        self.surroundings.progress.set_activity("publishing");
+        let outcome = publish::publish(&mut main, &places, &making, &old_making).await;
+        main.close().await;
+        outcome
+    }
+}
+
+fn shown(job: &Job) -> String {
+    format!("{}.{}", job.source, job.table.name)
+}
+
+async fn or_stopped<T>(stop: &Stop, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        outcome = work => outcome,
+        () = stop.asked() => Err(interrupted()),
+    }
+}
+
+/// The error of a copy that was stopped.
+pub(crate) fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, Side::Internal, "copy interrupted")
+}
+
+async fn read_databases(
+    conn: &mut Conn,
+    facts: &ServerFacts,
+    names: &[&str],
+) -> Result<Vec<Database>> {
+    let mut databases = Vec::new();
+    for name in names {
+        databases.push(catalog::read(conn, facts, name).await?);
+    }
+    Ok(databases)
+}
+
+/// Fails if the rows are not the same.
+fn judge(jobs: &[Job], tables: &[Arrived], report: &Report) -> Result<()> {
+    let Some(first) = report.differences.first() else { return Ok(()) };
+    let job = jobs.iter().zip(tables).find(|(job, _)| shown(job) == first.table);
+    let copied = job.map(|(_, table)| table.rows).unwrap_or_default();
+    let (there, here) = first.rows;
+    let text = format!(
+        "the copy is not the same: chunk {} of {} has {there} rows on the source and {here} on the \
+         target ({copied} of the table were copied)",
+        first.chunk, first.table
+    );
+    let error = Error::new(ErrorKind::Statement, Side::Target, text);
+    Err(match job {
+        Some((job, _)) => error.in_table(Some(&job.source), job.table.name.clone()),
+        None => error,
+    })
+}
+
+/// Makes the foreign keys, when all tables have all their rows and keys.
+async fn foreign_keys(main: &mut Conn, makes: &[Vec<plan::TableMake>]) -> Result<()> {
+    for statement in makes.iter().flatten().filter_map(|make| make.foreign_keys.as_ref()) {
+        main.query(statement.as_bytes()).await?;
+    }
+    Ok(())
+}
+
+/// Fails if a finished table is not what the source has: servers of one version tell alike.
+async fn check_definitions(
+    main: &mut Conn,
+    staging: &Staging,
+    databases: &[Database],
+    makes: &[Vec<plan::TableMake>],
+) -> Result<()> {
+    for (index, database) in databases.iter().enumerate() {
+        for (table, make) in database.tables.iter().zip(&makes[index]) {
+            let present = staging.definition(main, index, &table.name).await?;
+            if present != make.finished {
+                let text = "the table's definition on the target is not what it is on the source";
+                let error = Error::new(ErrorKind::Statement, Side::Target, text);
+                return Err(error.in_table(Some(&database.name), table.name.clone()));
+            }
+        }
+    }
+    Ok(())
+}

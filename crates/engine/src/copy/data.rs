@@ -1,0 +1,262 @@
+//! All rows from the source to the target, and the keys that wait for them.
+//!
+//! A walker cuts tables into chunks, a little ahead of the lanes that copy them; a table whose chunks
+//! are all in gets its keys while others are still copied. Promises: every chunk is counted once, and
+//! the first error ends all.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+
+use super::chunk::{Chunk, Walk};
+use super::connections::Connections;
+use super::lane::{self, Copied, Job, Shared};
+use super::session;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::mysql::conn::Conn;
+use crate::mysql::facts::Flavor;
+use crate::run::progress::Progress;
+
+/// Chunks that wait for a lane.
+const CHUNKS_AHEAD: usize = 8;
+/// What lanes have told and nobody has read yet.
+const TOLD_MAX: usize = 64;
+/// What MySQL may use for sorting one key, in bytes: its default of 1 MiB makes for long merges.
+const SORT_BYTES: u64 = 128 << 20;
+
+/// What is needed to copy.
+#[derive(Debug)]
+pub struct Parts {
+    /// The tables, in the order in which they are read.
+    pub jobs: Arc<Vec<Job>>,
+    /// By table: the statement that makes its waiting keys.
+    pub keys: Vec<Option<String>>,
+    /// Readers of one snapshot.
+    pub readers: Vec<Conn>,
+    /// The target.
+    pub target: Endpoint,
+    /// What it is.
+    pub flavor: Flavor,
+    /// Where connections are noted.
+    pub connections: Connections,
+    /// Counted meanwhile.
+    pub progress: Arc<Progress>,
+    /// Bytes of a chunk.
+    pub chunk_bytes: u64,
+}
+
+/// What became of a table.
+#[derive(Clone, Debug, Default)]
+pub struct Arrived {
+    /// Its chunks.
+    pub chunks: Vec<Chunk>,
+    /// How many of them are in.
+    pub done: usize,
+    /// There will be no more chunks.
+    pub is_cut: bool,
+    /// Rows that are in.
+    pub rows: u64,
+    /// Bytes of their text.
+    pub bytes: u64,
+    /// Warnings of the target.
+    pub warnings: u64,
+    /// Seconds its keys took.
+    pub index_seconds: f64,
+}
+
+/// Everything but the last keys.
+#[derive(Debug)]
+pub struct Rows {
+    /// By table.
+    pub tables: Vec<Arrived>,
+    /// Pairs of a reader of the snapshot and a connection to the target.
+    pub pairs: Vec<(Conn, Conn)>,
+    /// Keys that are still being built.
+    pub builders: Builders,
+}
+
+/// Connections that build keys.
+#[derive(Debug)]
+pub struct Builders {
+    tasks: JoinSet<Result<Vec<(usize, Duration)>>>,
+}
+
+impl Builders {
+    /// Waits for all keys; how long each table's took.
+    pub async fn finish(mut self) -> Result<Vec<(usize, Duration)>> {
+        let mut took = Vec::new();
+        while let Some(ended) = self.tasks.join_next().await {
+            took.extend(joined(ended)?);
+        }
+        Ok(took)
+    }
+}
+
+/// What the walker and the lanes tell.
+#[derive(Debug)]
+pub enum Told {
+    /// A chunk of this table is to be copied.
+    Cut(usize, Chunk),
+    /// There are no more chunks of this table.
+    Walked(usize),
+    /// A chunk is in.
+    Copied(Copied),
+    /// One of them cannot go on.
+    Failed(Error),
+}
+
+/// Copies all rows.
+pub async fn run(parts: Parts) -> Result<Rows> {
+    let Parts { jobs, keys, mut readers, target, flavor, connections, progress, chunk_bytes } =
+        parts;
+    // The only reader has to walk as well, so it does not cut.
+    let walker = if readers.len() > 1 { readers.pop() } else { None };
+    let chunk_bytes = if walker.is_some() { chunk_bytes } else { u64::MAX };
+    let (chunks, queue) = mpsc::channel(CHUNKS_AHEAD);
+    let (teller, told) = mpsc::channel(TOLD_MAX);
+    let (to_build, builds) = mpsc::channel(jobs.len().max(1));
+    let queue = Arc::new(Mutex::new(queue));
+    let shared = Shared { jobs: Arc::clone(&jobs), queue, told: teller.clone(), progress };
+
+    let (mut lanes, mut builders) = (JoinSet::new(), Builders { tasks: JoinSet::new() });
+    let builds = Arc::new(Mutex::new(builds));
+    let keys = Arc::new(keys);
+    for reader in readers {
+        let writer = session::writer(&target, flavor, "copy writer").await?;
+        connections.watch(&writer);
+        let (teller, shared) = (teller.clone(), shared.clone());
+        lanes.spawn(async move { or_tell(lane::run(reader, writer, shared).await, &teller).await });
+        let builder = session::writer(&target, flavor, "copy keys").await?;
+        connections.watch(&builder);
+        builders.tasks.spawn(build(builder, flavor, Arc::clone(&builds), Arc::clone(&keys)));
+    }
+    drop(shared);
+    let mut walk_task = JoinSet::new();
+    walk_task.spawn(async move {
+        let walked = walk(walker, &jobs, &chunks, &teller, chunk_bytes).await;
+        or_tell(walked, &teller).await
+    });
+    let tables = follow(told, &mut builders, &keys, to_build).await?;
+    let pairs = lanes.join_all().await.into_iter().flatten().collect();
+    Ok(Rows { tables, pairs, builders })
+}
+
+/// Counts what is told until all have come to their end, and hands tables on to those who build.
+async fn follow(
+    mut told: mpsc::Receiver<Told>,
+    builders: &mut Builders,
+    keys: &[Option<String>],
+    to_build: mpsc::Sender<usize>,
+) -> Result<Vec<Arrived>> {
+    let mut tables = vec![Arrived::default(); keys.len()];
+    loop {
+        let next = tokio::select! {
+            next = told.recv() => next,
+            // While there may be more to build they only end by an error.
+            Some(ended) = builders.tasks.join_next() => {
+                joined(ended)?;
+                None
+            }
+        };
+        let index = match next {
+            None => return Ok(tables),
+            Some(Told::Failed(error)) => return Err(error),
+            Some(Told::Cut(index, chunk)) => {
+                tables[index].chunks.push(chunk);
+                continue;
+            }
+            Some(Told::Walked(index)) => {
+                tables[index].is_cut = true;
+                index
+            }
+            Some(Told::Copied(copied)) => {
+                let table = &mut tables[copied.job];
+                table.done += 1;
+                table.rows += copied.rows;
+                table.bytes += copied.bytes;
+                table.warnings += copied.warnings;
+                copied.job
+            }
+        };
+        let table = &tables[index];
+        let is_in = table.is_cut && table.done == table.chunks.len();
+        if is_in && keys[index].is_some() && to_build.send(index).await.is_err() {
+            return Err(Error::new(ErrorKind::Internal, Side::Internal, "nobody builds keys"));
+        }
+    }
+}
+
+/// Cuts the tables into chunks, in their order.
+async fn walk(
+    mut walker: Option<Conn>,
+    jobs: &[Job],
+    chunks: &mpsc::Sender<(usize, Chunk)>,
+    teller: &mpsc::Sender<Told>,
+    chunk_bytes: u64,
+) -> Result<()> {
+    for (index, job) in jobs.iter().enumerate() {
+        let mut walk = Walk::new(&job.source, &job.table, chunk_bytes);
+        loop {
+            let next = walk.next(walker.as_mut()).await;
+            let next = next.map_err(|e| e.in_table(Some(&job.source), job.table.name.clone()))?;
+            let Some(chunk) = next else { break };
+            let is_heard = teller.send(Told::Cut(index, chunk.clone())).await.is_ok()
+                && chunks.send((index, chunk)).await.is_ok();
+            if !is_heard {
+                return Ok(());
+            }
+        }
+        // Whoever does not hear it has ended by an error that is told elsewhere.
+        let _ = teller.send(Told::Walked(index)).await;
+    }
+    Ok(())
+}
+
+/// Builds the keys of tables as their numbers come; how long each took.
+async fn build(
+    mut conn: Conn,
+    flavor: Flavor,
+    builds: Arc<Mutex<mpsc::Receiver<usize>>>,
+    keys: Arc<Vec<Option<String>>>,
+) -> Result<Vec<(usize, Duration)>> {
+    if flavor == Flavor::MySql {
+        // Old versions do not know it.
+        let text = format!("SET SESSION innodb_ddl_buffer_size = {SORT_BYTES}");
+        let _ = conn.query(text.as_bytes()).await;
+    }
+    let mut took = Vec::new();
+    loop {
+        let next = builds.lock().await.recv().await;
+        let Some(index) = next else {
+            conn.close().await;
+            return Ok(took);
+        };
+        let began = Instant::now();
+        if let Some(statement) = &keys[index] {
+            conn.query(statement.as_bytes()).await?;
+        }
+        took.push((index, began.elapsed()));
+    }
+}
+
+/// The value, or its error told.
+async fn or_tell<T>(outcome: Result<T>, teller: &mpsc::Sender<Told>) -> Option<T> {
+    match outcome {
+        Ok(value) => Some(value),
+        Err(error) => {
+            // Nobody listens any more after another error.
+            let _ = teller.send(Told::Failed(error)).await;
+            None
+        }
+    }
+}
+
+fn joined<T>(ended: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
+    ended.unwrap_or_else(|error| {
+        let text = "a task of the copy ended without a word";
+        Err(Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error))
+    })
+}

@@ -1,0 +1,163 @@
+//! What stands in the way of a copy, found before anything is made.
+//!
+//! What one server alone can tell is looked at here; whether the target takes every definition shows
+//! when all of them are made in the staging databases, still before any row is read.
+
+use super::catalog::Database;
+use super::publish;
+use super::{DATABASES_MAX, staging};
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::import::table::literal;
+use crate::mysql::conn::Conn;
+use crate::mysql::facts::{Flavor, ServerFacts};
+
+/// Databases that belong to the server.
+const SYSTEM: [&str; 5] = ["information_schema", "performance_schema", "mysql", "sys", "dbferry"];
+
+/// Whether the request makes sense by itself.
+pub fn request(databases: &[(String, String)], same_server: bool) -> Result<()> {
+    let refused = |text: String| Err(Error::new(ErrorKind::Usage, Side::Internal, text));
+    if databases.is_empty() || databases.len() > DATABASES_MAX {
+        return refused(format!("a copy is of 1 to {DATABASES_MAX} databases"));
+    }
+    for (index, (from, to)) in databases.iter().enumerate() {
+        let earlier = &databases[..index];
+        if earlier.iter().any(|(other, _)| other == from) {
+            return refused(format!("{from} is named twice"));
+        }
+        if earlier.iter().any(|(_, other)| other == to) {
+            return refused(format!("{to} would be written twice"));
+        }
+        for name in [from, to] {
+            if SYSTEM.iter().any(|system| name.eq_ignore_ascii_case(system))
+                || name.starts_with(staging::PREFIX)
+            {
+                return refused(format!("{name} is not for copying"));
+            }
+        }
+    }
+    let written = |name: &String| databases.iter().any(|(_, to)| to == name);
+    match databases.iter().find(|(from, _)| same_server && written(from)) {
+        Some((from, _)) => {
+            refused(format!("both sides are the same server, and {from} is read and written"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether there is such a database.
+pub async fn exists(conn: &mut Conn, name: &str) -> Result<bool> {
+    let sql = format!(
+        "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {}",
+        literal(name)
+    );
+    Ok(!conn.rows(&sql).await?.is_empty())
+}
+
+/// Whether the source has it.
+pub async fn source(conn: &mut Conn, name: &str) -> Result<()> {
+    match exists(conn, name).await.map_err(|error| error.on(Side::Source))? {
+        true => Ok(()),
+        false => {
+            let text = format!("there is no database {name} that the account may see");
+            Err(Error::new(ErrorKind::UnknownDatabase, Side::Source, text))
+        }
+    }
+}
+
+/// Whether the target's database may be written.
+pub fn target(name: &str, database: Option<&Database>, replace: bool) -> Result<()> {
+    match database {
+        Some(database) if !replace && !publish::is_empty(database) => {
+            let text = format!(
+                "{name} on the target is not empty (--replace lets the copy take its place, once it \
+                 is complete)"
+            );
+            Err(Error::new(ErrorKind::Refused, Side::Target, text))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether the target has what the definitions name.
+pub fn databases(databases: &[Database], target: &ServerFacts) -> Result<()> {
+    for database in databases {
+        check_collation(&database.charset.1, target, &database.name, None)?;
+        for table in &database.tables {
+            let refused = |text: String| {
+                let error = Error::new(ErrorKind::Refused, Side::Source, text);
+                Err(error.in_table(Some(&database.name), table.name.clone()))
+            };
+            let engine = table.engine.to_ascii_lowercase();
+            if !target.engines.iter().any(|one| one.eq_ignore_ascii_case(&engine)) {
+                return refused(format!("the target has no storage engine {}", table.engine));
+            }
+            if table.create.contains('\u{FFFD}') {
+                return refused("its definition holds bytes that are no UTF-8".to_owned());
+            }
+            for column in &table.columns {
+                if let Some(collation) = &column.collation {
+                    check_collation(collation, target, &database.name, Some(&table.name))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_collation(
+    collation: &str,
+    target: &ServerFacts,
+    database: &str,
+    table: Option<&str>,
+) -> Result<()> {
+    if target.collations.iter().any(|one| one.eq_ignore_ascii_case(collation)) {
+        return Ok(());
+    }
+    let text = format!("the target has no collation {collation}");
+    let error = Error::new(ErrorKind::Refused, Side::Source, text);
+    Err(match table {
+        Some(table) => error.in_table(Some(database), table),
+        None => error.in_table(None, database),
+    })
+}
+
+/// What is worth knowing of the target.
+pub fn notes(target: &ServerFacts) -> Vec<String> {
+    match target.local_infile {
+        true => Vec::new(),
+        false => vec!["the target has local_infile off: rows go as INSERT, which is slower".into()],
+    }
+}
+
+/// Where the target cannot be given history, only the rows of now are copied; names those tables.
+pub fn without_history(databases: &mut [Database], target: &ServerFacts) -> Vec<String> {
+    // `system_versioning_insert_history` came with 10.11 (MariaDB documentation).
+    if target.flavor == Flavor::MariaDb && target.version >= (10, 11, 0) {
+        return Vec::new();
+    }
+    let mut notes = Vec::new();
+    for database in databases {
+        for table in database.tables.iter_mut().filter(|table| table.history) {
+            table.history = false;
+            table.columns.retain(|column| !["row_start", "row_end"].contains(&column.name.as_str()));
+            let (database, table) = (&database.name, &table.name);
+            notes.push(format!("{database}.{table}: its history is not copied, the target takes none"));
+        }
+    }
+    notes
+}
+
+/// What is worth knowing of the tables.
+pub fn remarks(databases: &[Database]) -> Vec<String> {
+    let tables = databases.iter().flat_map(|d| d.tables.iter().map(move |t| (d, t)));
+    tables
+        .filter(|(_, table)| !table.is_transactional())
+        .map(|(database, table)| {
+            format!(
+                "{}.{} is {}: it is copied as it is when it is read, not as of the snapshot",
+                database.name, table.name, table.engine
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,121 @@
+//! The databases on the target that hold a copy until it is shown, and what it replaces until it is
+//! sure.
+//!
+//! Their names begin with [`PREFIX`] and end with the copy's tag. Promises to remove only what it
+//! names itself.
+
+use super::catalog::Database;
+use super::plan::TableMake;
+use super::rename::Renaming;
+use super::session;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::import::indexes::deferral::identifier;
+use crate::import::indexes::definition;
+use crate::mysql::conn::Conn;
+use crate::mysql::facts::Flavor;
+
+/// How the names of all such databases begin.
+pub const PREFIX: &str = "dbferry_copy_";
+
+/// The names for one copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staging {
+    names: Vec<(String, String)>,
+}
+
+impl Staging {
+    /// Names for as many databases.
+    pub fn new(tag: &str, databases: &[(String, String)]) -> Staging {
+        let names = (0..databases.len())
+            .map(|n| (format!("{PREFIX}{tag}_{n}"), format!("{PREFIX}{tag}_{n}_old")));
+        Staging { names: names.collect() }
+    }
+
+    /// The database that holds a copy.
+    pub fn of(&self, index: usize) -> &str {
+        &self.names[index].0
+    }
+
+    /// The database that holds what the copy replaces.
+    pub fn trash_of(&self, index: usize) -> &str {
+        &self.names[index].1
+    }
+
+    /// The source's names as those that hold the copies.
+    pub fn renaming(&self, databases: &[(String, String)]) -> Renaming {
+        let pairs = databases.iter().zip(&self.names);
+        Renaming { names: pairs.map(|((from, _), (to, _))| (from.clone(), to.clone())).collect() }
+    }
+
+    /// Makes the two databases; there must be none of these names.
+    pub async fn make(&self, conn: &mut Conn, index: usize, database: &Database) -> Result<()> {
+        let (charset, collation) = &database.charset;
+        for name in [self.of(index), self.trash_of(index)] {
+            let name = identifier(name);
+            let sql = format!("CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}");
+            conn.query(sql.as_bytes()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the sequences and tables, without what waits for the rows.
+    pub async fn make_tables(
+        &self,
+        conn: &mut Conn,
+        index: usize,
+        database: &Database,
+        makes: &[TableMake],
+    ) -> Result<()> {
+        conn.query(format!("USE {}", identifier(self.of(index))).as_bytes()).await?;
+        // Definitions are written as under an empty sql_mode.
+        conn.query(b"SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'").await?;
+        for sequence in &database.sequences {
+            let name = &sequence.name;
+            let made = conn.query(sequence.create.as_bytes()).await;
+            made.map_err(|error| error.in_table(Some(&database.name), name.clone()))?;
+            if let Some((next, round)) = &sequence.next {
+                let sql = format!("SELECT SETVAL({}, {next}, 0, {round})", identifier(name));
+                conn.query(sql.as_bytes()).await?;
+            }
+        }
+        for (table, make) in database.tables.iter().zip(makes) {
+            conn.query(make.create.as_bytes()).await.map_err(|mut error| {
+                error.message = format!("make table {}.{}", database.name, table.name);
+                error.in_table(Some(&database.name), table.name.clone())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A table's definition, without the next AUTO_INCREMENT value.
+    pub async fn definition(&self, conn: &mut Conn, index: usize, table: &str) -> Result<String> {
+        conn.query(b"SET SESSION sql_mode = ''").await?;
+        let sql =
+            format!("SHOW CREATE TABLE {}.{}", identifier(self.of(index)), identifier(table));
+        let rows = conn.rows(&sql).await?;
+        let text = rows.first().and_then(|row| row.get(1).cloned().flatten());
+        let text = text.ok_or_else(|| {
+            Error::new(ErrorKind::Privilege, Side::Target, "a definition is not shown")
+        })?;
+        Ok(definition::masked(&text))
+    }
+
+    /// Removes the databases; gives the names of those that are still there.
+    pub async fn remove(&mut self, target: &Endpoint, flavor: Flavor) -> Vec<String> {
+        let names: Vec<String> =
+            self.names.drain(..).flat_map(|(staging, trash)| [staging, trash]).collect();
+        let Ok(mut conn) = session::writer(target, flavor, "copy tidying").await else {
+            return names;
+        };
+        let mut left = Vec::new();
+        for name in names {
+            let sql = format!("DROP DATABASE IF EXISTS {}", identifier(&name));
+            if conn.query(sql.as_bytes()).await.is_err() {
+                left.push(name);
+            }
+        }
+        conn.close().await;
+        left
+    }
+}

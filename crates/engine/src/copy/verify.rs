@@ -1,0 +1,175 @@
+//! Are the rows the same on both sides? Counted, or compared by a digest of each chunk.
+//!
+//! Both servers compute over their own rows, the source in the snapshot. A digest is the sum of the
+//! rows' CRC32, which stays the same in any order and, unlike their XOR, tells apart rows that have
+//! swapped values: one wrong row goes unseen once in four thousand million times.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use super::chunk::Chunk;
+use super::data::Arrived;
+use super::lane::Job;
+use super::report::{Difference, Verified};
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::import::indexes::deferral::identifier;
+use crate::mysql::conn::Conn;
+
+/// Keys of rows that differ which are named of one chunk.
+pub const KEYS_MAX: usize = 5;
+/// Chunks with differences that are looked into.
+pub const DIFFERENCES_MAX: usize = 20;
+/// Characters of a key that are shown.
+const KEY_CHARS_MAX: usize = 200;
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The table's number among the jobs.
+    pub job: usize,
+    /// The rows.
+    pub chunk: Chunk,
+    /// Not only counted.
+    pub digest: bool,
+}
+
+/// What a side says of a chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sum {
+    rows: u64,
+    digest: String,
+}
+
+/// What has to be compared. Tables whose rows made the target warn are compared by digest whatever
+/// was asked for.
+pub fn checks(tables: &[Arrived], wanted: Verified) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for (job, table) in tables.iter().enumerate() {
+        let digest = wanted == Verified::Checksum || table.warnings > 0;
+        if digest {
+            checks.extend(table.chunks.iter().map(|chunk| Check { job, chunk: chunk.clone(), digest }));
+        } else if wanted == Verified::Rows {
+            let chunk = Chunk { number: 0, condition: None, key: None };
+            checks.push(Check { job, chunk, digest });
+        }
+    }
+    checks
+}
+
+/// Compares over pairs of connections: the source's, the target's. Gives the differences, and the
+/// connections back.
+pub async fn run(
+    jobs: &Arc<Vec<Job>>,
+    checks: Vec<Check>,
+    pairs: Vec<(Conn, Conn)>,
+) -> Result<(Vec<Difference>, Vec<(Conn, Conn)>)> {
+    let queue = Arc::new(Mutex::new(checks.into_iter()));
+    let mut tasks = JoinSet::new();
+    for (source, target) in pairs {
+        tasks.spawn(compare_all(source, target, Arc::clone(jobs), Arc::clone(&queue)));
+    }
+    let (mut differences, mut pairs) = (Vec::new(), Vec::new());
+    while let Some(ended) = tasks.join_next().await {
+        let (found, pair) = ended.unwrap_or_else(|error| {
+            let text = "a comparison ended without a word";
+            Err(Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error))
+        })?;
+        differences.extend(found);
+        pairs.push(pair);
+    }
+    differences.sort_by(|a, b| (&a.table, a.chunk).cmp(&(&b.table, b.chunk)));
+    Ok((differences, pairs))
+}
+
+type Queue = Arc<Mutex<std::vec::IntoIter<Check>>>;
+
+async fn compare_all(
+    mut source: Conn,
+    mut target: Conn,
+    jobs: Arc<Vec<Job>>,
+    queue: Queue,
+) -> Result<(Vec<Difference>, (Conn, Conn))> {
+    let mut differences = Vec::new();
+    loop {
+        let next = queue.lock().await.next();
+        let Some(check) = next else { return Ok((differences, (source, target))) };
+        let job = &jobs[check.job];
+        let (there, here) = tokio::join!(
+            sum(&mut source, job, &job.source, &check),
+            sum(&mut target, job, &job.target, &check),
+        );
+        let there = there.map_err(|error| {
+            error.on(Side::Source).in_table(Some(&job.source), job.table.name.clone())
+        })?;
+        let here = here.map_err(|e| e.in_table(Some(&job.target), job.table.name.clone()))?;
+        if there != here && differences.len() < DIFFERENCES_MAX {
+            let keys = keys(&mut source, &mut target, job, &check.chunk).await?;
+            differences.push(Difference {
+                table: format!("{}.{}", job.source, job.table.name),
+                chunk: check.chunk.number,
+                rows: (there.rows, here.rows),
+                keys,
+            });
+        }
+    }
+}
+
+async fn sum(conn: &mut Conn, job: &Job, schema: &str, check: &Check) -> Result<Sum> {
+    let from = job.table.from(schema, check.chunk.key.as_deref());
+    let filter = check.chunk.filter();
+    let digest = if check.digest { job.table.row_digest() } else { "0".to_owned() };
+    // A NULL digest is one that the server could not compute.
+    let sql = format!(
+        "SELECT COUNT(*), COUNT(*) - COUNT(d), SUM(d) FROM (SELECT {digest} AS d FROM \
+         {from}{filter}) AS r"
+    );
+    let sql = if check.digest { sql } else { format!("SELECT COUNT(*), 0, 0 FROM {from}{filter}") };
+    let rows = conn.rows(&sql).await?;
+    let cell = |index: usize| rows.first().and_then(|row| row.get(index).cloned().flatten());
+    let number = |index: usize| cell(index).and_then(|text| text.parse::<u64>().ok());
+    if number(1) != Some(0) {
+        let text = "compare rows: the server could not compute a row's digest (is \
+                    max_allowed_packet large enough?)";
+        return Err(Error::new(ErrorKind::Statement, Side::Target, text));
+    }
+    Ok(Sum { rows: number(0).unwrap_or(0), digest: cell(2).unwrap_or_default() })
+}
+
+/// The keys of the first rows of a chunk that are not the same, in the order of the key.
+async fn keys(source: &mut Conn, target: &mut Conn, job: &Job, chunk: &Chunk) -> Result<Vec<String>> {
+    let Some((key, columns)) = job.table.chunk_key() else { return Ok(Vec::new()) };
+    let names: Vec<String> = columns.iter().map(|(c, _)| identifier(&c.name)).collect();
+    let list = |schema: &str| {
+        let from = job.table.from(schema, Some(&key.name));
+        let (digest, names, filter) = (job.table.row_digest(), names.join(", "), chunk.filter());
+        format!("SELECT {digest}, {names} FROM {from}{filter} ORDER BY {names}").into_bytes()
+    };
+    let (there, here) = (list(&job.source), list(&job.target));
+    let mut there = source.select(&there).await.map_err(|error| error.on(Side::Source))?;
+    let mut here = target.select(&here).await?;
+    let mut found = Vec::new();
+    // Rows that only one side has put the two out of step, so what comes after one says nothing:
+    // the first few are named, and both lists are read to their ends.
+    loop {
+        let (one, other) = (there.next().await?, here.next().await?);
+        if one.is_none() && other.is_none() {
+            return Ok(found);
+        }
+        let same = match (&one, &other) {
+            (Some(one), Some(other)) => one.iter().eq(other.iter()),
+            _ => false,
+        };
+        if !same && found.len() < KEYS_MAX {
+            if let Some(cells) = one.as_ref().or(other.as_ref()) {
+                let shown = columns.iter().zip(cells.iter().skip(1)).map(|((column, _), cell)| {
+                    let text = String::from_utf8_lossy(cell.unwrap_or_default());
+                    let text: String = text.chars().take(KEY_CHARS_MAX).collect();
+                    format!("{}={text}", column.name)
+                });
+                found.push(shown.collect::<Vec<_>>().join(", "));
+            }
+        }
+    }
+}
