@@ -9,9 +9,8 @@ use super::plan::TableMake;
 use super::rename::Renaming;
 use super::session;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, ErrorKind, Result, Side};
+use crate::error::Result;
 use crate::import::indexes::deferral::identifier;
-use crate::import::indexes::definition;
 use crate::mysql::conn::Conn;
 use crate::mysql::facts::Flavor;
 
@@ -86,19 +85,6 @@ impl Staging {
             })?;
         }
         Ok(())
-    }
-
-    /// A table's definition, without the next AUTO_INCREMENT value.
-    pub async fn definition(&self, conn: &mut Conn, index: usize, table: &str) -> Result<String> {
-        conn.query(b"SET SESSION sql_mode = ''").await?;
-        let sql =
-            format!("SHOW CREATE TABLE {}.{}", identifier(self.of(index)), identifier(table));
-        let rows = conn.rows(&sql).await?;
-        let text = rows.first().and_then(|row| row.get(1).cloned().flatten());
-        let text = text.ok_or_else(|| {
-            Error::new(ErrorKind::Privilege, Side::Target, "a definition is not shown")
-        })?;
-        Ok(definition::masked(&text))
     }
 
     /// Removes the databases; gives the names of those that are still there.

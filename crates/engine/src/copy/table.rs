@@ -233,14 +233,14 @@ impl Column {
             "float" => format!("{name} * 1e0"),
             "enum" | "set" => format!("{name} + 0"),
             "bit" | "vector" => format!("HEX({name})"),
-            "json" => format!("MD5(CAST({name} AS CHAR))"),
+            "json" => format!("CRC32(CAST({name} AS CHAR))"),
             // A whole of them in one text could be longer than the server allows.
             "mediumtext" | "longtext" | "mediumblob" | "longblob" | "text" | "blob" => {
-                format!("MD5({name})")
+                format!("CRC32({name})")
             }
             "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
             | "multipolygon" | "geometrycollection" | "geomcollection" => {
-                format!("CONCAT(ST_SRID({name}), MD5(ST_AsBinary({name})))")
+                format!("CONCAT(ST_SRID({name}), CRC32(ST_AsBinary({name})))")
             }
             _ => name,
         }

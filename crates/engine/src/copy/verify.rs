@@ -21,6 +21,8 @@ use crate::mysql::conn::Conn;
 pub const KEYS_MAX: usize = 5;
 /// Chunks with differences that are looked into.
 pub const DIFFERENCES_MAX: usize = 20;
+/// Stands for a digest that is not known: more than the sum of all that are.
+const UNKNOWN: &str = "1000000000000000000000000000000";
 /// Characters of a key that are shown.
 const KEY_CHARS_MAX: usize = 200;
 
@@ -119,22 +121,22 @@ async fn compare_all(
 async fn sum(conn: &mut Conn, job: &Job, schema: &str, check: &Check) -> Result<Sum> {
     let from = job.table.from(schema, check.chunk.key.as_deref());
     let filter = check.chunk.filter();
-    let digest = if check.digest { job.table.row_digest() } else { "0".to_owned() };
-    // A NULL digest is one that the server could not compute.
-    let sql = format!(
-        "SELECT COUNT(*), COUNT(*) - COUNT(d), SUM(d) FROM (SELECT {digest} AS d FROM \
-         {from}{filter}) AS r"
-    );
-    let sql = if check.digest { sql } else { format!("SELECT COUNT(*), 0, 0 FROM {from}{filter}") };
+    // A NULL is a digest that the server could not compute; it must not look like none.
+    let digest = match check.digest {
+        true => format!("SUM(IFNULL({}, {UNKNOWN}))", job.table.row_digest()),
+        false => "0".to_owned(),
+    };
+    let sql = format!("SELECT COUNT(*), {digest} FROM {from}{filter}");
     let rows = conn.rows(&sql).await?;
     let cell = |index: usize| rows.first().and_then(|row| row.get(index).cloned().flatten());
-    let number = |index: usize| cell(index).and_then(|text| text.parse::<u64>().ok());
-    if number(1) != Some(0) {
+    let digest = cell(1).unwrap_or_default();
+    if digest.len() >= UNKNOWN.len() {
         let text = "compare rows: the server could not compute a row's digest (is \
                     max_allowed_packet large enough?)";
         return Err(Error::new(ErrorKind::Statement, Side::Target, text));
     }
-    Ok(Sum { rows: number(0).unwrap_or(0), digest: cell(2).unwrap_or_default() })
+    let rows = cell(0).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    Ok(Sum { rows, digest })
 }
 
 /// The keys of the first rows of a chunk that are not the same, in the order of the key.

@@ -267,6 +267,35 @@ fn quoted_length(text: &str) -> Option<usize> {
     }
 }
 
+/// The text without ` CHARACTER SET x` and ` COLLATE x`: servers tell the same column's now with the
+/// one, now with both. For comparing, beside what the catalogue says of them.
+pub fn without_charsets(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = rest.find(['\'', '`']).unwrap_or(rest.len());
+        out.push_str(&strip_charsets(&rest[..plain]));
+        rest = &rest[plain..];
+        let quoted = quoted_length(rest).unwrap_or(rest.len());
+        out.push_str(&rest[..quoted]);
+        rest = &rest[quoted..];
+    }
+    out
+}
+
+fn strip_charsets(plain: &str) -> String {
+    let mut text = plain.to_owned();
+    for option in [" CHARACTER SET ", " COLLATE "] {
+        while let Some(at) = text.find(option) {
+            let value = &text[at + option.len()..];
+            let end = value.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let end = at + option.len() + end.unwrap_or(value.len());
+            text.replace_range(at..end, "");
+        }
+    }
+    text
+}
+
 /// The text without what is quoted in it.
 pub fn unquoted(text: &str) -> String {
     let mut bare = String::new();
