@@ -11,4 +11,6 @@ pub mod civil;
 pub mod form;
 pub mod rate;
 
+mod hash;
+
 pub mod tencent;
