@@ -13,4 +13,5 @@ pub mod rate;
 
 mod hash;
 
+pub mod alibaba;
 pub mod tencent;
