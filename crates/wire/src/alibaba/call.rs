@@ -155,9 +155,9 @@ pub struct DescribeTasks {
     /// Of this instance.
     pub instance_id: String,
     /// Begun then or later, Unix seconds.
-    pub start_time: i64,
+    pub start_time: Option<i64>,
     /// Begun then or earlier, Unix seconds; not before `start_time`.
-    pub end_time: i64,
+    pub end_time: Option<i64>,
     /// Of this kind, by [`super::task::TASK_ACTION`].
     pub task_action: Option<String>,
     /// Which part.
@@ -283,8 +283,8 @@ fn describe_imports(parameters: &Parameters) -> Result<DescribeImportsFromDataba
     Ok(DescribeImportsFromDatabase {
         instance_id,
         engine,
-        start_time,
-        end_time,
+        start_time: start_time.ok_or_else(|| Error::missing("StartTime"))?,
+        end_time: end_time.ok_or_else(|| Error::missing("EndTime"))?,
         import_id: import_id(parameters)?,
         page: page(parameters, is_page_size)?,
     })
@@ -364,10 +364,13 @@ fn region(parameters: &Parameters) -> Result<Option<String>> {
     }
 }
 
-fn times(parameters: &Parameters) -> Result<(i64, i64)> {
-    let start = parameters.required_time("StartTime")?;
-    let end = parameters.required_time("EndTime")?;
-    if end < start { Err(Error::new(Code::TimeRange)) } else { Ok((start, end)) }
+fn times(parameters: &Parameters) -> Result<(Option<i64>, Option<i64>)> {
+    let start = parameters.time("StartTime")?;
+    let end = parameters.time("EndTime")?;
+    match (start, end) {
+        (Some(start), Some(end)) if end < start => Err(Error::new(Code::TimeRange)),
+        times => Ok(times),
+    }
 }
 
 fn is_page_size(size: u64) -> bool {

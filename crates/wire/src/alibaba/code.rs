@@ -118,8 +118,8 @@ codes! {
 }
 
 impl Code {
-    /// As clients compare it; `{}` stands for the parameter that [`Code::Missing`] names, which
-    /// [`super::error::Error::word`] puts in.
+    /// As clients compare it; `{}` stands for the parameter that [`Code::Missing`] names. An answer
+    /// has [`super::error::Error::word`], which puts it in.
     pub fn word(self) -> &'static str {
         self.row().0
     }

@@ -13,6 +13,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Characters of a parameter's name that a message repeats.
 const NAME_MAX: usize = 64;
+/// Stands for the name of a parameter that is not known: `MissingParameter` is a code of its own.
+const UNNAMED: &str = "Parameter";
 
 /// A refused request. Its `Debug` does not show what was signed.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,10 +72,7 @@ impl Error {
 
     /// What clients branch on.
     pub fn word(&self) -> String {
-        match &self.words {
-            Words::About(name) => self.code.word().replacen("{}", name, 1),
-            _ => self.code.word().to_owned(),
-        }
+        self.code.word().replacen("{}", self.name(), 1)
     }
 
     /// The HTTP status.
@@ -84,9 +83,15 @@ impl Error {
     /// What people read.
     pub fn message(&self) -> String {
         match &self.words {
-            Words::General => self.code.message().to_owned(),
-            Words::About(name) => self.code.message().replacen("{}", name, 1),
+            Words::General | Words::About(_) => self.code.message().replacen("{}", self.name(), 1),
             Words::Said(message) | Words::Echoed(message) => message.clone(),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match &self.words {
+            Words::About(name) => name,
+            Words::General | Words::Said(_) | Words::Echoed(_) => UNNAMED,
         }
     }
 }
@@ -117,6 +122,14 @@ fn codes_and_messages_name_the_parameter() {
     let error = Error::invalid("PageSize");
     let expected = "InvalidParameter: The specified parameter \"PageSize\" is not valid.";
     assert_eq!((error.to_string().as_str(), error.status()), (expected, 400));
+}
+
+#[test]
+fn a_parameter_without_a_name_is_called_so() {
+    let error = Error::new(Code::Missing);
+    assert_eq!(error.to_string(), "MissingParameter: Parameter is mandatory for this action.");
+    let error = Error::said(Code::Missing, "One of them is mandatory.");
+    assert_eq!(error.to_string(), "MissingParameter: One of them is mandatory.");
 }
 
 #[test]

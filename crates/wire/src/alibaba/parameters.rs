@@ -14,6 +14,8 @@ use crate::request::Request;
 
 /// Parameters of one request.
 pub const PARAMETERS_MAX: usize = 1000;
+/// Bytes of a number or a time.
+const NUMBER_MAX: usize = 20;
 
 /// What a request says.
 ///
@@ -65,17 +67,17 @@ impl Parameters {
         name: &'static str,
         range: RangeInclusive<u64>,
     ) -> Result<Option<u64>> {
-        let Some(text) = self.text(name, 20)? else { return Ok(None) };
+        let Some(text) = self.text(name, NUMBER_MAX)? else { return Ok(None) };
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = if is_number { text.parse().ok() } else { None };
         let number = number.filter(|number| range.contains(number));
         number.map(Some).ok_or_else(|| Error::invalid(name))
     }
 
-    /// A time that has to be there, in Unix seconds.
-    pub(super) fn required_time(&self, name: &'static str) -> Result<i64> {
-        let text = self.required(name, 20)?;
-        time::parse_range_end(text).ok_or_else(|| Error::invalid(name))
+    /// A time with or without seconds, in Unix seconds.
+    pub(super) fn time(&self, name: &'static str) -> Result<Option<i64>> {
+        let Some(text) = self.text(name, NUMBER_MAX)? else { return Ok(None) };
+        time::parse_range_end(text).map(Some).ok_or_else(|| Error::invalid(name))
     }
 }
 

@@ -12,7 +12,7 @@ use super::error::{Error, Result};
 use super::format::Format;
 use super::import_id::ImportId;
 use super::instance::{self, Instance};
-use super::region::Region;
+use super::region::{Language, Region};
 use super::task::{ImportResult, TaskProgress};
 use crate::request::Request;
 
@@ -92,6 +92,8 @@ pub enum Reply {
     },
     /// The regions.
     DescribeRegions {
+        /// The language of their names.
+        language: Language,
         /// All of them.
         items: Vec<Region>,
     },
@@ -146,8 +148,9 @@ impl Reply {
             Self::DescribeDatabases { items } => {
                 vec![("Databases", list("Database", items, Database::element))]
             }
-            Self::DescribeRegions { items } => {
-                vec![("Regions", list("RDSRegion", items, Region::element))]
+            Self::DescribeRegions { language, items } => {
+                let element = |region: &Region| region.element(*language);
+                vec![("Regions", list("RDSRegion", items, element))]
             }
             Self::DescribeTasks { page, total, items } => {
                 paged(*page, *total, "TaskProgressInfo", items, TaskProgress::element)

@@ -14,7 +14,7 @@ use wire::alibaba::error::{Error, Result};
 use wire::alibaba::format::Format;
 use wire::alibaba::import_id::ImportId;
 use wire::alibaba::instance::{ClassType, Instance};
-use wire::alibaba::region::Region;
+use wire::alibaba::region::{Language, Region};
 use wire::alibaba::reply::{Envelope, Reply, render};
 use wire::alibaba::state::{DatabaseStatus, InstanceStatus, JobState, LockMode};
 use wire::alibaba::task::{ImportResult, TASK_ACTION, TaskProgress};
@@ -103,8 +103,6 @@ fn region() -> Region {
     Region {
         id: "cn-hangzhou".to_owned(),
         zone: "cn-hangzhou-b".to_owned(),
-        name: "华东 1".to_owned(),
-        zone_name: "可用区 B".to_owned(),
         endpoint: "rds.example.test".to_owned(),
     }
 }
@@ -120,7 +118,7 @@ fn all() -> Vec<(&'static str, Reply)> {
         ("instances", Reply::DescribeDbInstances { page, total, items: vec![instance()] }),
         ("attribute", Reply::DescribeDbInstanceAttribute { items: vec![instance()] }),
         ("databases", Reply::DescribeDatabases { items: vec![database()] }),
-        ("regions", Reply::DescribeRegions { items: vec![region()] }),
+        ("regions", Reply::DescribeRegions { language: Language::Chinese, items: vec![region()] }),
         ("tasks", Reply::DescribeTasks { page, total, items: vec![task()] }),
     ]
 }
@@ -307,7 +305,10 @@ fn empty_lists_are_lists() {
         (Reply::DescribeDbInstances { page, total, items: vec![] }, r#"{"DBInstance":[]}"#),
         (Reply::DescribeDbInstanceAttribute { items: vec![] }, r#"{"DBInstanceAttribute":[]}"#),
         (Reply::DescribeDatabases { items: vec![] }, r#"{"Database":[]}"#),
-        (Reply::DescribeRegions { items: vec![] }, r#"{"RDSRegion":[]}"#),
+        (
+            Reply::DescribeRegions { language: Language::English, items: vec![] },
+            r#"{"RDSRegion":[]}"#,
+        ),
         (Reply::DescribeTasks { page, total, items: vec![] }, r#"{"TaskProgressInfo":[]}"#),
     ] {
         let reply = Ok(reply);
