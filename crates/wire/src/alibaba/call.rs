@@ -94,7 +94,7 @@ pub struct DescribeImportsFromDatabase {
 
 /// Every filter narrows; an empty list is no filter. From 1 to 100 a page.
 ///
-/// Accepted and passed over, because instances here have nothing of the kind or are all alike in it:
+/// Accepted and passed over, because instances here have nothing of the kind or are all alike:
 /// Category, ClientToken, ConnectionMode, DBInstanceClass, DedicatedHostGroupId, DedicatedHostId,
 /// Expired, Filter, InstanceLevel, InstanceNetworkType, PayType, ResourceGroupId, Tags, VSwitchId,
 /// VpcId, proxyId.
@@ -386,7 +386,8 @@ fn page(parameters: &Parameters, is_size: impl Fn(u64) -> bool) -> Result<Page> 
     Ok(Page { offset: (number - 1) * limit, limit, by_token: false })
 }
 
-/// A client that names `MaxResults` or `NextToken` pages by tokens; page numbers have no effect then.
+/// A client that names `MaxResults` or `NextToken` pages by tokens; page numbers have no effect
+/// then.
 fn page_or_token(parameters: &Parameters) -> Result<Page> {
     let most = parameters.integer("MaxResults", 1..=100)?;
     let token = parameters.integer("NextToken", 0..=PAGE_NUMBER_MAX)?;

@@ -1,8 +1,8 @@
 //! Every error code we answer with, its HTTP status and its words.
 //!
 //! Codes, statuses and messages are the API document's, also where those are misspelt; where it
-//! lists a code twice, the first row counts. Which action answers what for which cause is decided by
-//! the callers.
+//! lists a code twice, the first row counts. Which action answers what for which cause is decided
+//! by the callers.
 
 /// The code's word, its HTTP status, its message.
 struct Row(&'static str, u16, &'static str);

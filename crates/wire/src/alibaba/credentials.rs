@@ -71,8 +71,8 @@ impl Credentials {
     /// - `UnsupportedHTTPMethod`: neither GET nor POST.
     /// - `InvalidParameter`: [`QUERY_MAX`], [`BODY_MAX`], [`NONCE_MAX`], a malformed form, a
     ///   decisive header or a parameter twice, a signature version that is not 1.0.
-    /// - `InvalidSignatureMethod`; `IncompleteSignature`: a malformed `Authorization` header, or a
-    ///   decisive header that is not there or not signed.
+    /// - `InvalidSignatureMethod`; `IncompleteSignature`: a malformed `Authorization` header, a
+    ///   decisive header that is not there or not signed, a body whose type is not signed.
     /// - `MissingAccessKeyId` and its like for the parameters of version 1.0.
     /// - `InvalidTimeStamp.Format`; `InvalidAccessKeyId.NotFound` for an id that no key can have.
     pub fn read(request: &Request<'_>) -> Result<Self> {
@@ -111,8 +111,8 @@ impl Credentials {
     /// # Errors
     ///
     /// `InvalidTimeStamp.Expired`; `SignatureDoesNotMatch`, whose message repeats what was signed:
-    /// the Python SDK compares that with its own to tell a wrong secret from a wrong signature. It is
-    /// left out where it is too long or names something confidential.
+    /// the Python SDK compares that with its own to tell a wrong secret from a wrong signature. It
+    /// is left out where it is too long or names something confidential.
     pub fn verify(&self, secret: &str, now: i64, request: &Request<'_>) -> Result<()> {
         if now.abs_diff(self.timestamp) > SKEW_MAX.unsigned_abs() {
             return Err(Error::new(Code::TimestampExpired));
@@ -146,6 +146,11 @@ fn read_acs3(request: &Request<'_>, header: &[u8]) -> Result<Credentials> {
     };
     for name in REQUIRED {
         signed(name)?;
+    }
+    // It decides whether the body is read.
+    let is_typed = authorization.header_names().any(|name| name == "content-type");
+    if !request.body.is_empty() && request.header("content-type").is_some() && !is_typed {
+        return Err(Error::new(Code::IncompleteSignature));
     }
     Ok(Credentials {
         scheme: Scheme::Acs3,

@@ -2,8 +2,8 @@
 //!
 //! Two forms: `{"DBNames":["mydb"]}`, whose names are the same on both sides, and
 //! `{"DBNames":{"srcdb":"destdb"}}`. The documents give the first to MySQL and the second to SQL
-//! Server and show either for either, so both are read whatever the engine; whether it can rename is
-//! the caller's matter. The documents print typographic quotes, which users paste: they count as
+//! Server and show either for either, so both are read whatever the engine; whether it can rename
+//! is the caller's matter. The documents print typographic quotes, which users paste: they count as
 //! plain ones where the text is no JSON otherwise.
 //!
 //! Whether the databases exist is not known here.

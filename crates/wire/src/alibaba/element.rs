@@ -1,8 +1,8 @@
 //! One tree for both formats: fields, and lists whose members have a name.
 //!
-//! JSON has a list as an object of one array, `{"Region":[…]}`; XML repeats an element of that name.
-//! XML has no way to write most control characters: U+FFFD stands for them, for a strange comment
-//! of a database must not make an answer unreadable.
+//! JSON has a list as an object of one array, `{"Region":[…]}`; XML repeats an element of that
+//! name. XML has no way to write most control characters: U+FFFD stands for them, for a strange
+//! comment of a database must not make an answer unreadable.
 
 use serde_json::{Map, Value};
 

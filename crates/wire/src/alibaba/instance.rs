@@ -1,8 +1,8 @@
 //! An instance in the API's two forms: a row of a list, and all its attributes.
 //!
 //! Fields are those of the SDKs' models, in their order, without those that only exist for products
-//! that are not there (dedicated clusters, serverless, Babelfish). What instances here have nothing of
-//! is empty.
+//! that are not there (dedicated clusters, serverless, Babelfish). What instances here have nothing
+//! of is empty.
 
 use super::element::{Element, text};
 use super::engine::Engine;

@@ -1,9 +1,9 @@
 //! What goes back to the client.
 //!
 //! Promises: field names and JSON types are those of the API's document and of the SDKs' models, in
-//! both formats; every answer has a `RequestId`, and only a refusal has a `Code`, by which one of the
-//! clients tells it from a success, whatever the HTTP status. Values come in neutral: times as Unix
-//! seconds, states as [`super::state::JobState`].
+//! both formats; every answer has a `RequestId`, and only a refusal has a `Code`, by which one of
+//! the clients tells it from a success, whatever the HTTP status. Values come in neutral: times as
+//! Unix seconds, states as [`super::state::JobState`].
 
 use super::call::Page;
 use super::database::Database;

@@ -30,8 +30,8 @@ impl JobState {
         Self::Cancelled,
     ];
 
-    /// `ImportDataStatus` of a list of imports. `FullExporting` and the words for incremental imports
-    /// do not occur here: rows go straight from one server into the other, once.
+    /// `ImportDataStatus` of a list of imports. `FullExporting` and the words for incremental
+    /// imports do not occur here: rows go straight from one server into the other, once.
     pub fn import_status(self) -> &'static str {
         match self {
             Self::Queued => "NotStart",

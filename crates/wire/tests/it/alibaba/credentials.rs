@@ -229,6 +229,11 @@ fn acs3_covers_the_body() {
     assert!(is_accepted(&captured, SECRET, NOW));
     captured.body[0] = b'd';
     assert!(!is_accepted(&captured, SECRET, NOW));
+    // What type it has is signed too, if it is said.
+    headers.push(("Content-Type", "application/x-www-form-urlencoded"));
+    check(&signed_acs3(&headers, &names(), "", body), Code::IncompleteSignature, "conform");
+    let typed: Vec<_> = names().into_iter().chain(["content-type"]).collect();
+    assert!(is_accepted(&signed_acs3(&headers, &typed, "", body), SECRET, NOW));
     // The signature is over the body, the header says another hash.
     assert!(!is_accepted(&signed_acs3(&ACS3, &names(), "", body), SECRET, NOW));
 }

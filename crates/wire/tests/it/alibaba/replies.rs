@@ -123,8 +123,7 @@ fn all() -> Vec<(&'static str, Reply)> {
     ]
 }
 
-/// An XML document as a tree, by another reader than our writer: a leaf is a text, a list is told by
-/// the caller.
+/// An XML document as a tree, by another reader than our writer: lists look like fields.
 #[derive(Debug, PartialEq)]
 enum Xml {
     Leaf(String),
@@ -243,7 +242,8 @@ fn the_documents_examples_of_an_import() {
     let reply = Ok(Reply::ImportDatabaseBetweenInstances { import_id: import_id() });
     let expected = r#"{"RequestId":"5A77D650-27A1-4E08-AD9E-59008EDB6927","ImportId":"2122321"}"#;
     assert_eq!(rendered(&reply, Format::Json), expected);
-    let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ImportDatabaseBetweenInstancesResponse>\
+    let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
+        <ImportDatabaseBetweenInstancesResponse>\
         <ImportId>2122321</ImportId><RequestId>5A77D650-27A1-4E08-AD9E-59008EDB6927</RequestId>\
         </ImportDatabaseBetweenInstancesResponse>";
     assert_eq!(rendered(&reply, Format::Xml), expected);
