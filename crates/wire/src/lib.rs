@@ -11,4 +11,7 @@ pub mod civil;
 pub mod form;
 pub mod rate;
 
+mod hash;
+
+pub mod alibaba;
 pub mod tencent;

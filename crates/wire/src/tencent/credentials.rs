@@ -9,8 +9,6 @@
 
 use std::fmt;
 
-use aws_lc_rs::constant_time;
-
 use super::authorization::Authorization;
 use super::code::Code;
 use super::error::{Error, Result};
@@ -19,6 +17,7 @@ use super::region::{strip_port, strip_scheme};
 use super::signature::{self, UNSIGNED_PAYLOAD, V1Hash};
 use crate::civil;
 use crate::form;
+use crate::hash::is_same;
 use crate::request::Request;
 
 /// Bytes of a GET request's path, query and body, for either method.
@@ -328,8 +327,4 @@ fn v1_matches(signature: &str, hash: V1Hash, secret: &str, request: &Request<'_>
         }
     }
     Ok(matches)
-}
-
-fn is_same(expected: &str, given: &str) -> bool {
-    constant_time::verify_slices_are_equal(expected.as_bytes(), given.as_bytes()).is_ok()
 }

@@ -4,8 +4,9 @@
 //! [`super::credentials`]. Public step by step, so that each can be held against the document's own
 //! examples.
 
-use aws_lc_rs::digest;
 use aws_lc_rs::hmac;
+
+use crate::hash::{self, base64, hex, sign};
 
 /// The name of signature method v3.
 pub const TC3: &str = "TC3-HMAC-SHA256";
@@ -79,34 +80,5 @@ pub fn v1(secret: &str, hash: V1Hash, string: &str) -> String {
 
 /// 64 lower-case hex digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, bytes).as_ref())
-}
-
-fn sign(algorithm: hmac::Algorithm, key: &[u8], text: &str) -> hmac::Tag {
-    hmac::sign(&hmac::Key::new(algorithm, key), text.as_bytes())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
-        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            let index = (group >> (18 - 6 * digit) & 63) as usize;
-            text.push(if digit <= chunk.len() { char::from(DIGITS[index]) } else { '=' });
-        }
-    }
-    text
-}
-
-#[test]
-fn base64_is_that_of_rfc_4648() {
-    let all = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
-    assert_eq!(all, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
-    assert_eq!(base64(&[0xfb, 0xff, 0xbf]), "+/+/");
+    hash::sha256_hex(bytes)
 }

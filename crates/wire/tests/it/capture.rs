@@ -1,7 +1,7 @@
 //! Requests that SDKs really sent, byte for byte, signed with the document's example key.
 //!
-//! The files in `tests/cases/tencent` are what a socket received; they are cut into a request as
-//! an HTTP server would.
+//! The files in `tests/cases/tencent` are what a socket received, and so are those that
+//! `alibaba/capture.rs` reads; they are cut into a request as an HTTP server would.
 
 use std::fs;
 use std::path::Path;
@@ -65,7 +65,8 @@ pub(crate) fn named(name: &str) -> Captured {
     all().into_iter().find(|captured| captured.name == name).unwrap()
 }
 
-fn read(path: &Path) -> Captured {
+/// One file's request.
+pub(crate) fn read(path: &Path) -> Captured {
     let bytes = fs::read(path).unwrap();
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
     let head = std::str::from_utf8(&bytes[..end]).unwrap();
@@ -77,12 +78,30 @@ fn read(path: &Path) -> Captured {
         let (name, value) = line.split_once(": ").unwrap();
         (name.to_owned(), value.as_bytes().to_vec())
     };
+    let headers: Vec<(String, Vec<u8>)> = rest.split("\r\n").map(header).collect();
+    let is_chunked = headers.iter().any(|(name, _)| name == "Transfer-Encoding");
+    let body = &bytes[end + 4..];
     Captured {
         name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
         method,
         path: path_part.to_owned(),
         query: query.to_owned(),
-        headers: rest.split("\r\n").map(header).collect(),
-        body: bytes[end + 4..].to_vec(),
+        headers,
+        body: if is_chunked { joined(body) } else { body.to_vec() },
+    }
+}
+
+/// The content of a chunked body.
+fn joined(mut chunks: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = chunks.windows(2).position(|window| window == b"\r\n").unwrap();
+        let head = std::str::from_utf8(&chunks[..end]).unwrap();
+        let length = usize::from_str_radix(head, 16).unwrap();
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&chunks[end + 2..end + 2 + length]);
+        chunks = &chunks[end + 2 + length + 2..];
     }
 }
