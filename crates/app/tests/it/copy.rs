@@ -8,10 +8,12 @@ use sandbox::{Flavor, Server, state};
 use crate::import_errors::Ended;
 use crate::sameness::{self, dbferry};
 
+mod comparison;
 mod consistency;
 mod crash;
 mod keys;
 mod refusals;
+mod snapshot;
 
 /// A source and a target.
 pub(crate) struct Pair {
