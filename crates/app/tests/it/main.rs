@@ -11,6 +11,7 @@ mod interrupt;
 mod lexer_oracle;
 mod memory;
 mod native;
+mod openapi;
 mod passwords;
 mod prefix;
 mod resume;
