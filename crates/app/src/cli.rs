@@ -13,10 +13,15 @@ pub mod connection;
 pub mod import;
 pub mod inspect;
 pub mod instance;
+pub mod job;
 pub mod key;
+pub mod meter;
 pub mod progress_bar;
+pub mod remote;
 pub mod repair;
 pub mod serve;
+pub mod upload;
+pub mod uploads;
 
 /// Loads SQL dump files into MySQL and MariaDB servers.
 #[derive(Debug, Parser)]
@@ -42,6 +47,12 @@ pub enum Command {
     Key(key::Args),
     /// Servers that the service imports into
     Instance(instance::Args),
+    /// Send a file to a service
+    Upload(upload::Args),
+    /// List the files that a service has
+    Uploads(uploads::Args),
+    /// Jobs of a service
+    Job(job::Args),
 }
 
 /// How a command ended.
@@ -97,6 +108,9 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Key(args) => key::run(args),
         Command::Instance(args) => instance::run(args),
+        Command::Upload(args) => upload::run(args),
+        Command::Uploads(args) => uploads::run(args),
+        Command::Job(args) => job::run(args),
     };
     ExitCode::from(exit.code())
 }

@@ -12,6 +12,8 @@ use engine::endpoint::{Endpoint, Secret};
 
 /// Where passwords may be handed over without showing in the process list.
 pub const PASSWORD_VARIABLE: &str = "DBFERRY_PASSWORD";
+/// The secret of a service's key, for those who ask it.
+const KEY_SECRET_VARIABLE: &str = "DBFERRY_KEY_SECRET";
 /// Set for the process that [`hide_password`] starts, so that it is started only once.
 const HIDDEN_VARIABLE: &str = "DBFERRY_URL_PASSWORD";
 
@@ -74,6 +76,31 @@ fn split_password(argument: &str) -> Option<(String, String)> {
     let (user, password) = login.split_once(':')?;
     let after = &rest[login.len()..];
     Some((format!("{}{user}{after}", &argument[..url_at + 3]), password.to_owned()))
+}
+
+/// The secret of a service's key; it has no place in arguments.
+pub fn key_secret() -> Option<Secret> {
+    std::env::var(KEY_SECRET_VARIABLE).ok().filter(|secret| !secret.is_empty()).map(Secret::new)
+}
+
+/// The password of a server's account: from a file, the environment, or a prompt.
+pub fn account_password(
+    file: Option<&Path>,
+    ask: bool,
+    user: &str,
+) -> Result<Option<Secret>, String> {
+    if let Some(file) = file {
+        return Ok(Some(Secret::new(first_line(file)?)));
+    }
+    if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
+        return Ok(Some(Secret::new(password)));
+    }
+    if !ask {
+        return Ok(None);
+    }
+    let asked = rpassword::prompt_password(format!("Password for {user}: "));
+    let password = asked.map_err(|error| format!("ask for the password: {error}"))?;
+    Ok(Some(Secret::new(password)))
 }
 
 /// Parses a URL, with the password that was taken out of it.

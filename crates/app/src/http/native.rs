@@ -16,6 +16,7 @@ use utoipa::openapi::{OpenApi, RefOr, Response, Schema};
 use utoipa::{IntoParams, Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
+use self::events::JobProgress;
 use super::problem::{Document, Problem, Refused};
 use crate::app::App;
 use crate::service::Range;
@@ -41,7 +42,7 @@ const PAGE_MAX: u32 = 1000;
                        answers within this version; none changes its meaning.",
     ),
     servers((url = "/api/v1")),
-    components(schemas(Document), responses(Refused)),
+    components(schemas(Document, JobProgress), responses(Refused)),
     modifiers(&Finish),
     security(("key" = [])),
 )]
@@ -106,11 +107,12 @@ fn finish_operations(document: &mut OpenApi) {
 
 /// Answers hold every field always, some of them null.
 fn finish_answers(document: &mut OpenApi) {
-    const GIVEN_BY_CLIENTS: [&str; 2] = ["JobRequest", "Document"];
+    // Made by clients, or with fields that are left out.
+    const OTHERS: [&str; 2] = ["JobRequest", "Problem"];
     let Some(components) = &mut document.components else { return };
     for (name, schema) in &mut components.schemas {
         if let RefOr::T(Schema::Object(object)) = schema
-            && !GIVEN_BY_CLIENTS.contains(&name.as_str())
+            && !OTHERS.contains(&name.as_str())
         {
             object.required = object.properties.keys().cloned().collect();
         }
@@ -124,7 +126,7 @@ fn finish_answers(document: &mut OpenApi) {
 pub struct PageQuery {
     /// Entries to pass over, from the newest
     #[serde(default)]
-    #[param(default = 0)]
+    #[param(default = 0, maximum = 2147483647)]
     offset: u32,
     /// Entries at most
     #[serde(default = "page", deserialize_with = "page_limit")]

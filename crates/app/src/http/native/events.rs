@@ -62,7 +62,7 @@ pub struct JobProgress {
     get, path = "/jobs/{id}/events", tag = "jobs",
     params(
         ("id" = String, Path, description = "The job's id"),
-        ("Last-Event-ID" = Option<u64>, Header,
+        ("Last-Event-ID" = Option<u64>, Header, nullable = false,
             description = "The number of the last event that was seen"),
     ),
     responses(

@@ -141,7 +141,7 @@ struct JobsQuery {
     instance: Option<String>,
     /// Entries to pass over, from the newest
     #[serde(default)]
-    #[param(default = 0)]
+    #[param(default = 0, maximum = 2147483647)]
     offset: u32,
     /// Entries at most
     #[serde(default = "super::page", deserialize_with = "super::page_limit")]
@@ -236,7 +236,7 @@ async fn list_jobs(
 #[utoipa::path(
     post, path = "/jobs", tag = "jobs",
     params((
-        "Idempotency-Key" = Option<String>, Header,
+        "Idempotency-Key" = Option<String>, Header, nullable = false,
         description = "Makes a request that is sent again one: it is answered as the first was, with \
                        the same job, for 24 hours. A request that was refused may be tried again.",
         min_length = 1, max_length = 255, pattern = "^[!-~]+$",

@@ -117,10 +117,10 @@ async fn show_upload(
     params(
         ("name" = String, Path, max_length = 255,
             description = "The file's name: letters, digits, and `. _ - + @ ( )` and spaces inside"),
-        ("Content-Range" = Option<String>, Header, pattern = "^bytes [0-9]+-[0-9]+/[0-9]+$",
+        ("Content-Range" = Option<String>, Header, nullable = false, pattern = "^bytes [0-9]+-[0-9]+/[0-9]+$",
             description = "Which part of the file comes"),
     ),
-    request_body(content = [u8], content_type = "application/octet-stream"),
+    request_body(content_type = "application/octet-stream", description = "The bytes"),
     responses(
         (status = 201, body = Upload, description = "The file is there"),
         (status = 202, body = Upload, description = "The part is there, others are to come"),
