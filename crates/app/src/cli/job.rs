@@ -67,7 +67,7 @@ struct Import {
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
-    server: remote::Args,
+    server: remote::Server,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -81,7 +81,7 @@ struct List {
     #[command(flatten)]
     page: Page,
     #[command(flatten)]
-    server: remote::Args,
+    server: remote::Server,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -89,7 +89,7 @@ struct One {
     /// The job's id
     id: String,
     #[command(flatten)]
-    server: remote::Args,
+    server: remote::Server,
 }
 
 /// Runs the command.

@@ -26,7 +26,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 
 /// Which service, and who asks.
 #[derive(Debug, ClapArgs)]
-pub struct Args {
+pub struct Server {
     /// The service
     #[arg(
         long,
@@ -90,7 +90,7 @@ impl From<reqwest::Error> for Trouble {
 
 /// Runs a command against a service; Ctrl-C ends it.
 pub fn run<F: Future<Output = Result<Exit, Trouble>>>(
-    args: &Args,
+    args: &Server,
     work: impl FnOnce(Remote) -> F,
 ) -> Exit {
     let remote = match Remote::new(args) {
@@ -130,7 +130,7 @@ pub fn pause(tries: u32) -> Duration {
 }
 
 impl Remote {
-    fn new(args: &Args) -> Result<Remote, Trouble> {
+    fn new(args: &Server) -> Result<Remote, Trouble> {
         let base = base(&args.server)?;
         let missing = |name| Trouble::usage(format!("which key? set {name}"));
         let key_id = args.key_id.clone().ok_or_else(|| missing("DBFERRY_KEY_ID or --key-id"))?;

@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     name: Option<String>,
     #[command(flatten)]
-    server: remote::Args,
+    server: remote::Server,
 }
 
 /// Runs the command.

@@ -14,7 +14,7 @@ pub struct Args {
     #[command(flatten)]
     page: Page,
     #[command(flatten)]
-    server: remote::Args,
+    server: remote::Server,
 }
 
 /// Which part of a list.

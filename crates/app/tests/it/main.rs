@@ -3,6 +3,7 @@
 
 mod benchmark_inputs;
 mod dry_run;
+mod events;
 mod fast;
 mod import_errors;
 mod indexes;
@@ -14,6 +15,8 @@ mod native;
 mod openapi;
 mod passwords;
 mod prefix;
+mod remote;
+mod repeated;
 mod resume;
 mod sameness;
 mod sameness_cases;
