@@ -108,7 +108,7 @@ fn finish_operations(document: &mut OpenApi) {
 /// Answers hold every field always, some of them null.
 fn finish_answers(document: &mut OpenApi) {
     // Made by clients, or with fields that are left out.
-    const OTHERS: [&str; 2] = ["JobRequest", "Problem"];
+    const OTHERS: [&str; 3] = ["JobRequest", "Problem", "JobEvent"];
     let Some(components) = &mut document.components else { return };
     for (name, schema) in &mut components.schemas {
         if let RefOr::T(Schema::Object(object)) = schema
@@ -125,7 +125,7 @@ fn finish_answers(document: &mut OpenApi) {
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Entries to pass over, from the newest
-    #[serde(default)]
+    #[serde(default, deserialize_with = "page_offset")]
     #[param(default = 0, maximum = 2147483647)]
     offset: u32,
     /// Entries at most
@@ -142,6 +142,14 @@ impl PageQuery {
 
 fn page() -> u32 {
     PAGE
+}
+
+fn page_offset<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let offset = u32::deserialize(from)?;
+    match i32::try_from(offset) {
+        Ok(_) => Ok(offset),
+        Err(_) => Err(serde::de::Error::custom("offset is too large")),
+    }
 }
 
 fn page_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {

@@ -112,7 +112,7 @@ fn events_come_as_they_happen_and_go_on_after_a_break() {
     rest.check(4, "state", Some("cancelled"));
     assert_eq!(rest.next(), None);
     assert_eq!(Stream::open(&site, &site.key, &id, Some(4)).status, 204);
-    assert_eq!(Stream::open(&site, &site.key, &id, Some(u64::MAX)).status, 204);
+    assert_eq!(Stream::open(&site, &site.key, &id, Some(i64::MAX as u64)).status, 204);
     let mut all = Stream::open(&site, &site.key, &id, None);
     let ids: Vec<u64> = std::iter::from_fn(|| all.next_kept().map(|(id, ..)| id)).collect();
     assert_eq!(ids, [1, 2, 3, 4]);

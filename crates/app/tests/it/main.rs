@@ -8,6 +8,7 @@ mod fast;
 mod import_errors;
 mod indexes;
 mod inspect;
+mod installed;
 mod interrupt;
 mod lexer_oracle;
 mod memory;

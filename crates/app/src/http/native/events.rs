@@ -51,6 +51,29 @@ pub struct JobProgress {
     pub progress: Option<Progress>,
 }
 
+/// An event
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is written by hand")]
+struct JobEvent {
+    /// Its number, if it is kept
+    #[schema(nullable = false, pattern = "^[1-9][0-9]*$")]
+    id: Option<String>,
+    /// What it is of
+    event: JobEventKind,
+    /// A JSON text
+    data: String,
+}
+
+/// What an event is of
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what the store and this file write")]
+enum JobEventKind {
+    State,
+    CancelRequested,
+    Progress,
+}
+
 /// Follow a job's events
 ///
 /// Server-sent events. Those that the service keeps have an `id`, which counts up from 1: `state`
@@ -66,8 +89,8 @@ pub struct JobProgress {
             description = "The number of the last event that was seen"),
     ),
     responses(
-        (status = 200, body = String, content_type = "text/event-stream",
-            description = "The events"),
+        (status = 200, body = JobEvent, content_type = "text/event-stream",
+            description = "The events, each of which follows the schema"),
         (status = 204, description = "The job has ended, and there is no event after that one"),
         (status = 400, response = Refused),
         (status = 404, response = Refused),
@@ -108,11 +131,11 @@ async fn job_events(
 fn last_seen(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     let wrong = || invalid("Last-Event-ID is not valid");
     let Some(text) = header_text(headers, LAST_EVENT_ID)? else { return Ok(None) };
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+    // A number has more spellings than digits.
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(wrong());
     }
-    // A number beyond all numbers is after every event.
-    Ok(Some(text.parse().unwrap_or(i64::MAX)))
+    text.parse().map(Some).map_err(|_| wrong())
 }
 
 /// A stream's place in a job's events.

@@ -154,7 +154,7 @@ async fn list_instances(
 /// Show an instance
 #[utoipa::path(
     get, path = "/instances/{id}", tag = "instances",
-    params(("id" = String, Path, description = "The instance's id")),
+    params(("id" = String, Path, description = "The instance's id", example = "cdb-c1nl9rpv")),
     responses(
         (status = 200, body = Instance, description = "The instance"),
         (status = 400, response = Refused),
@@ -176,7 +176,7 @@ async fn show_instance(
 /// instance is then `unreachable`.
 #[utoipa::path(
     post, path = "/instances/{id}/check", tag = "instances",
-    params(("id" = String, Path, description = "The instance's id")),
+    params(("id" = String, Path, description = "The instance's id", example = "cdb-c1nl9rpv")),
     responses(
         (status = 200, body = Instance, description = "The instance as it was found"),
         (status = 400, response = Refused),

@@ -115,8 +115,10 @@ pub struct Jobs {
 #[serde(deny_unknown_fields)]
 struct JobRequest {
     /// The id of the instance
+    #[schema(pattern = "^[a-z][a-z0-9-]{1,62}$", example = "cdb-c1nl9rpv")]
     instance: String,
     /// The name of a finished upload
+    #[schema(min_length = 1, max_length = 255, example = "shop.sql")]
     file: String,
     /// The server's account that imports; without one the registered login is used
     user: Option<String>,
@@ -140,7 +142,7 @@ struct JobsQuery {
     #[param(nullable = false)]
     instance: Option<String>,
     /// Entries to pass over, from the newest
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::page_offset")]
     #[param(default = 0, maximum = 2147483647)]
     offset: u32,
     /// Entries at most
@@ -243,7 +245,12 @@ async fn list_jobs(
     )),
     request_body = JobRequest,
     responses(
-        (status = 201, body = Job, description = "The job"),
+        (status = 201, body = Job, description = "The job",
+            links(
+                ("show" = (operation_id = "show_job", parameters(("id" = "$response.body#/id")))),
+                ("follow" = (operation_id = "job_events", parameters(("id" = "$response.body#/id")))),
+                ("cancel" = (operation_id = "cancel_job", parameters(("id" = "$response.body#/id")))),
+            )),
         (status = 400, response = Refused),
         (status = 404, response = Refused),
         (status = 409, response = Refused),

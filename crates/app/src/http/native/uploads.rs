@@ -92,7 +92,7 @@ async fn list_uploads(
 /// Show an upload
 #[utoipa::path(
     get, path = "/uploads/{name}", tag = "uploads",
-    params(("name" = String, Path, description = "The file's name")),
+    params(("name" = String, Path, description = "The file's name", example = "shop.sql")),
     responses(
         (status = 200, body = Upload, description = "The upload"),
         (status = 400, response = Refused),
@@ -115,7 +115,7 @@ async fn show_upload(
 #[utoipa::path(
     put, path = "/uploads/{name}", tag = "uploads",
     params(
-        ("name" = String, Path, max_length = 255,
+        ("name" = String, Path, min_length = 1, max_length = 255, example = "shop.sql",
             description = "The file's name: letters, digits, and `. _ - + @ ( )` and spaces inside"),
         ("Content-Range" = Option<String>, Header, nullable = false, pattern = "^bytes [0-9]+-[0-9]+/[0-9]+$",
             description = "Which part of the file comes"),
@@ -174,7 +174,7 @@ fn part(headers: &HeaderMap) -> Option<Part> {
 /// A job that has begun keeps its file.
 #[utoipa::path(
     delete, path = "/uploads/{name}", tag = "uploads",
-    params(("name" = String, Path, description = "The file's name")),
+    params(("name" = String, Path, description = "The file's name", example = "shop.sql")),
     responses(
         (status = 204, description = "It is gone"),
         (status = 400, response = Refused),
