@@ -1,7 +1,7 @@
 //! Instances: the servers that accounts have registered, and what can be asked of them.
 //!
 //! Promises: an account sees its own only. A question to a server takes at most [`ANSWER_MAX`]. The
-//! administrator's login is used for looking, never for importing unless it is the one given.
+//! administrator's login is used for looking, and for importing where it is the one given or none is.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::service::{INSTANCE, Key, Site};
 
 /// An answer's status and document; null where there is none.
-fn ask(site: &Site, key: &Key, method: &str, path: &str, body: &[u8]) -> (u16, Value) {
+pub(crate) fn ask(site: &Site, key: &Key, method: &str, path: &str, body: &[u8]) -> (u16, Value) {
     ask_with(site, key, method, path, "", body)
 }
 

@@ -2,10 +2,12 @@
 
 use std::net::TcpListener;
 
+use app::service::imports::{KIND, Payload};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use store::{Begin, Idempotency, NewJob, Outcome, SealingKey, Store};
 
-use crate::native::{ask_with, is_over, job_when};
+use crate::native::{ask, ask_with, is_over, job_when};
 use crate::service::{INSTANCE, Key, Site};
 
 fn create(site: &Site, key: &Key, idempotency: &str, request: &Value) -> (u16, Value) {
@@ -85,4 +87,59 @@ fn a_request_is_refused_while_the_first_is_worked_on() {
         check(&first.join().unwrap(), 409, "instance-down");
     });
     check(&create(&site, &site.key, "one", &asked), 409, "instance-down");
+}
+
+#[test]
+fn a_request_that_was_broken_off_after_it_made_its_job_finds_it() {
+    let mut site = Site::start(&[]);
+    site.upload(&site.key, "a.sql", b"SELECT 1;\n");
+    site.service.end(Signal::SIGKILL);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(make_and_die(&site));
+    site.restart();
+    let found = create(&site, &site.key, "one", &request(INSTANCE, "a.sql"));
+    assert_eq!((found.0, &found.1["state"]), (201, &json!("succeeded")), "{}", found.1);
+    let (_, jobs) = ask(&site, &site.key, "GET", "/api/v1/jobs", b"");
+    assert_eq!((&jobs["total"], &jobs["jobs"][0]["id"]), (&json!(1), &found.1["id"]));
+}
+
+/// What a service leaves in its store that begins a request, makes the job, does it, and is killed
+/// before it has answered.
+async fn make_and_die(site: &Site) {
+    let data = site.data();
+    let key = SealingKey::load_or_create(&data.join("sealing.key")).unwrap();
+    let url = format!("sqlite:{}", data.join("store.db").display());
+    let store = Store::open(&url, key).await.unwrap();
+    let account = store.account_by_name(&site.key.account).await.unwrap().id;
+    let instance = store.instance(account, INSTANCE).await.unwrap();
+    let upload = store.upload(account, "a.sql").await.unwrap();
+    // Ten minutes ago by the service's clock, whose time the upload's is.
+    let then = upload.created_at - 600_000;
+    let fields = json!(["import", INSTANCE, "a.sql", "root", null, "imp"]).to_string();
+    let digest = wire::tencent::signature::sha256_hex(fields.as_bytes());
+    let begun = store.begin_request(account, "one", &digest, 0, then).await.unwrap();
+    let Begin::Yours(turn) = begun else { panic!("{begun:?}") };
+    let payload = Payload {
+        file: upload.name,
+        size_bytes: upload.received_bytes,
+        storage_key: upload.storage_key,
+        instance_created_at: instance.created_at,
+        user: "root".to_owned(),
+        database: Some("imp".to_owned()),
+        stored_password: true,
+        registered_user: false,
+    };
+    let new = NewJob {
+        kind: KIND,
+        instance_id: INSTANCE,
+        source_instance_id: None,
+        exclusive_key: None,
+        idempotency: Some(Idempotency { key: &turn.job_key, digest: &turn.job_key }),
+        payload: &serde_json::to_string(&payload).unwrap(),
+        secret: None,
+    };
+    store.enqueue(account, &new, then).await.unwrap();
+    let claimed = store.claim("killed", 60_000, 1).await.unwrap().unwrap();
+    store.finish(&claimed.lease, Outcome::Succeeded("{}")).await.unwrap();
+    store.close().await;
 }

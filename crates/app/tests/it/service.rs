@@ -135,6 +135,11 @@ impl Site {
         self.service = Service::start(&mut serve(&self.folder, &address, &self.options));
     }
 
+    /// The service's data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        data(&self.folder)
+    }
+
     /// A folder that goes with the site.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
