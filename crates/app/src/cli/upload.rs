@@ -122,20 +122,21 @@ async fn send_all(
     let meter = Arc::new(Meter::new());
     let mut tries = 0;
     loop {
-        let trouble = match send(remote, local, name, from, &meter).await {
+        let mut trouble = match send(remote, local, name, from, &meter).await {
             Ok(sent) => return Ok(sent),
             Err(trouble) => trouble,
         };
-        tries += 1;
-        if !trouble.is_passing || tries > TRIES_MAX {
-            return Err(trouble);
-        }
-        tokio::time::sleep(remote::pause(tries)).await;
-        let found = match there(remote, name).await {
-            Ok(found) => found,
-            // The next try tells.
-            Err(trouble) if trouble.is_passing => continue,
-            Err(trouble) => return Err(trouble),
+        // Nothing is sent before it is known what is there: a part at 0 would begin anew.
+        let found = loop {
+            tries += 1;
+            if !trouble.is_passing || tries > TRIES_MAX {
+                return Err(trouble);
+            }
+            tokio::time::sleep(remote::pause(tries)).await;
+            match there(remote, name).await {
+                Ok(found) => break found,
+                Err(next) => trouble = next,
+            }
         };
         let received = found.filter(|upload| !upload.finished).map_or(0, |it| it.received_bytes);
         if received > from {

@@ -144,6 +144,34 @@ fn an_upload_goes_on_where_it_broke_off() {
     }
 }
 
+#[test]
+fn an_upload_outlives_that_the_service_is_killed() {
+    let mut site = Site::start(&[]);
+    let path = file(&site, "sparse.sql", b"");
+    let size = 300_u64 << 20;
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(size).unwrap();
+    let child = command(&site, &site.key, &["upload", &path, "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let there = |site: &Site| {
+        let path = "/api/v1/uploads/sparse.sql";
+        let (_, upload) = ask_with(site, &site.key, "GET", path, "", b"");
+        assert_ne!(upload["finished"], true, "it was over before the service was killed");
+        upload
+    };
+    wait_until(|| there(&site)["received_bytes"].as_u64() > Some(0));
+    let begun = there(&site)["created_at_ms"].clone();
+    site.service.end(Signal::SIGKILL);
+    site.restart();
+    let (stdout, _) = ended(child.wait_with_output().unwrap(), 0);
+    let upload: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&upload["received_bytes"], &upload["finished"]), (&json!(size), &json!(true)));
+    // It was not begun anew.
+    assert_eq!(upload["created_at_ms"], begun);
+}
+
 /// Sends the beginning of a file in a request that says to bring all of it, and goes away.
 fn break_off(site: &Site, name: &str, beginning: &[u8], size: usize) {
     let mut stream = TcpStream::connect(&site.service.address).unwrap();
