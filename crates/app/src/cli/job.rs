@@ -18,6 +18,9 @@ pub mod watch;
 /// How often making a job is tried again; the service makes one of it all the same.
 const TRIES_MAX: u32 = 4;
 
+/// What a job may be.
+const STATES: [&str; 5] = ["queued", "running", "succeeded", "failed", "cancelled"];
+
 /// Arguments of `dbferry job`.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
@@ -73,7 +76,7 @@ struct Import {
 #[derive(Debug, ClapArgs)]
 struct List {
     /// Those in this state: queued, running, succeeded, failed or cancelled; may be repeated
-    #[arg(long, value_name = "STATE", value_parser = ["queued", "running", "succeeded", "failed", "cancelled"])]
+    #[arg(long, value_name = "STATE", value_parser = STATES)]
     state: Vec<String>,
     /// Those of this instance
     #[arg(long, value_name = "ID")]

@@ -10,6 +10,7 @@ use engine::endpoint::Secret;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, complain, connection, print, say};
 use crate::http::problem::Document;
@@ -88,7 +89,7 @@ impl From<reqwest::Error> for Trouble {
     }
 }
 
-/// Runs a command against a service; Ctrl-C ends it.
+/// Runs a command against a service; Ctrl-C and SIGTERM end it, here and not there.
 pub fn run<F: Future<Output = Result<Exit, Trouble>>>(
     args: &Server,
     work: impl FnOnce(Remote) -> F,
@@ -105,12 +106,25 @@ pub fn run<F: Future<Output = Result<Exit, Trouble>>>(
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = work(remote) => outcome,
-            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+            interrupted = interrupted() => interrupted,
         }
     });
     // A thread that reads a file may hang: the process does not wait for it.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|trouble| told(&trouble))
+}
+
+async fn interrupted() -> Result<Exit, Trouble> {
+    let listen =
+        |kind| signal(kind).map_err(|error| Trouble::usage(format!("listen for signals: {error}")));
+    let (mut interrupt, mut terminate) =
+        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    complain("interrupted; a job goes on");
+    Ok(Exit::Interrupted)
 }
 
 fn told(trouble: &Trouble) -> Exit {

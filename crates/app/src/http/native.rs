@@ -17,7 +17,7 @@ use utoipa::{IntoParams, Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
 use self::events::JobProgress;
-use super::problem::{Document, Problem, Refused};
+use super::problem::{Document, Kind, Problem, Refused};
 use crate::app::App;
 use crate::service::Range;
 
@@ -67,10 +67,12 @@ pub fn router() -> Router<Arc<App>> {
     let (routes, document) = described();
     routes
         .route("/openapi.json", get(async move || Json(document)))
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no-such-path", "there is nothing"))
+        .fallback(async || {
+            Problem::new(StatusCode::NOT_FOUND, Kind::NoSuchPath, "there is nothing")
+        })
         .method_not_allowed_fallback(async || {
-            let (status, name) = (StatusCode::METHOD_NOT_ALLOWED, "no-such-method");
-            Problem::new(status, name, "the path does not take this method")
+            let (status, kind) = (StatusCode::METHOD_NOT_ALLOWED, Kind::NoSuchMethod);
+            Problem::new(status, kind, "the path does not take this method")
         })
 }
 

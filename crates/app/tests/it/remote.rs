@@ -200,6 +200,9 @@ fn a_watched_job_is_cancelled() {
     events.find(|line| line.contains("\"to\":\"running\"")).unwrap();
     signal(&child, Signal::SIGINT);
     assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(stderr.contains("interrupted; a job goes on"), "{stderr}");
     let job = run_json(&site, &["job", "show", &id]);
     assert_eq!(job["state"], json!("running"));
     let watch = command(&site, &site.key, &["job", "watch", &id])

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::http::problem::Problem;
+use crate::http::problem::{Kind, Problem};
 
 /// Bytes of a JSON body.
 const BODY_MAX: usize = 64 << 10;
@@ -51,8 +51,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for InBody<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
-            let (status, name) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json");
-            return Err(Problem::new(status, name, "the Content-Type is not application/json"));
+            let (status, kind) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, Kind::NotJson);
+            return Err(Problem::new(status, kind, "the Content-Type is not application/json"));
         }
         let bytes = whole(request.into_body()).await?;
         serde_json::from_slice(&bytes).map(InBody).map_err(|error| unread(&error))
@@ -72,7 +72,7 @@ pub fn header_text(headers: &HeaderMap, name: &'static str) -> Result<Option<Str
 
 /// A refusal of something malformed.
 pub fn invalid(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid", detail)
+    Problem::new(StatusCode::BAD_REQUEST, Kind::Invalid, detail)
 }
 
 /// An answer.
@@ -87,7 +87,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 async fn whole(body: Body) -> Result<axum::body::Bytes, Problem> {
     to_bytes(body, BODY_MAX).await.map_err(|_| {
         let detail = format!("the body is longer than {BODY_MAX} bytes, or broke off");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Kind::TooLarge, detail)
     })
 }
 

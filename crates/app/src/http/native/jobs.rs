@@ -111,7 +111,7 @@ pub struct Jobs {
 }
 
 /// An import as it is asked for
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct JobRequest {
     /// The id of the instance

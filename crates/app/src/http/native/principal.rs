@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::app::App;
-use crate::http::problem::Problem;
+use crate::http::problem::{Kind, Problem};
 use crate::service::Refusal;
 
 /// Whoever showed a key that is good.
@@ -41,7 +41,7 @@ impl FromRequestParts<Arc<App>> for Principal {
 
 fn refused() -> Problem {
     let detail = "show a key by Basic authentication";
-    Problem::new(StatusCode::UNAUTHORIZED, "no-key", detail)
+    Problem::new(StatusCode::UNAUTHORIZED, Kind::NoKey, detail)
 }
 
 /// The id and the secret in the header.
