@@ -78,6 +78,7 @@ const CASES: &[(&str, Case)] = cases![
     secrets::another_key_is_refused,
     opening::two_at_once_make_the_tables_once,
     opening::a_newer_store_is_left_alone,
+    opening::an_older_store_is_brought_up_to_date,
     opening::a_refused_login_is_unreachable,
 ];
 

@@ -3,7 +3,7 @@
 use crate::subject::{Kind, NOW, Subject};
 use sqlx::Connection;
 use std::sync::Arc;
-use store::{Error, SealingKey, Store};
+use store::{Begin, Error, SealingKey, Store};
 
 const FIRST: &str = include_str!("../../src/schema/0001_tables.sql");
 const SECOND: &str = include_str!("../../src/schema/0002_requests.sql");
@@ -31,6 +31,21 @@ pub(crate) async fn a_newer_store_is_left_alone(subject: Arc<Subject>) {
     run(&url, "UPDATE schema_version SET version = 99").await;
     let error = Store::open(&url, subject.key("key")).await.unwrap_err();
     assert!(matches!(error, Error::Newer { found: 99, known: 2 }), "{error:?}");
+}
+
+/// As the first version left it.
+pub(crate) async fn an_older_store_is_brought_up_to_date(subject: Arc<Subject>) {
+    let url = subject.fresh().await;
+    let store = Store::open(&url, subject.key("key")).await.unwrap();
+    let account = store.create_account("a", NOW).await.unwrap();
+    store.close().await;
+    run(&url, "DROP TABLE request").await;
+    run(&url, "UPDATE schema_version SET version = 1, steps = 0").await;
+    let store = Store::open(&url, subject.key("key")).await.unwrap();
+    assert_eq!(store.account_by_name("a").await.unwrap(), account);
+    let begun = store.begin_request(account.id, "k", "one", 0, NOW).await.unwrap();
+    assert!(matches!(begun, Begin::Yours(_)), "{begun:?}");
+    store.close().await;
 }
 
 pub(crate) async fn a_refused_login_is_unreachable(subject: Arc<Subject>) {
