@@ -5,12 +5,14 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use engine::run::stop::Stop;
 use store::{SealingKey, Store};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::rates::Rates;
+use crate::service::watching::Watchers;
 
 /// The service's parts.
 pub struct App {
@@ -30,6 +32,10 @@ pub struct App {
     pub receiving: Places,
     /// Makes running jobs ask now whether they are to be cancelled.
     pub cancelled: Notify,
+    /// Those who wait for news of jobs.
+    pub watchers: Watchers,
+    /// The service is to stop: whoever could go on for long ends.
+    pub stop: Stop,
 }
 
 impl App {
@@ -40,7 +46,19 @@ impl App {
         let (work, cancelled) = (Notify::new(), Notify::new());
         let (clock, rates) = (Clock::start(), Rates::default());
         let (places, receiving) = (Places::default(), Places::default());
-        Ok(App { store, settings, clock, rates, work, places, receiving, cancelled })
+        let (watchers, stop) = (Watchers::default(), Stop::new());
+        Ok(App {
+            store,
+            settings,
+            clock,
+            rates,
+            work,
+            places,
+            receiving,
+            cancelled,
+            watchers,
+            stop,
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Exit, complain, say, wait_for};
 use crate::app::App;
 use crate::config::Settings;
-use crate::service::{instances, uploads};
+use crate::service::{instances, requests, uploads};
 use crate::{http, worker};
 
 /// How often instances are looked at.
@@ -137,7 +137,7 @@ async fn serve(settings: Settings) -> Result<(), String> {
         .await
         .map_err(|error| format!("listen on {}: {error}", app.settings.listen))?;
     let address = listener.local_addr().map_err(|error| format!("listen: {error}"))?;
-    let stop = Stop::new();
+    let stop = app.stop.clone();
     let signals = tokio::spawn(stop_on_signal(stop.clone())?);
     let chores = tokio::spawn(chores(Arc::clone(&app)));
     let worker = tokio::spawn(work(Arc::clone(&app), stop.clone()));
@@ -190,6 +190,7 @@ async fn chores(app: Arc<App>) {
 async fn sweep(app: &App) -> Result<(), crate::service::Refusal> {
     app.store.forget_nonces(app.clock.now_secs() - NONCE_SECONDS).await?;
     let old = app.clock.now_ms() - i64::from(app.settings.job_days) * DAY_MS;
+    requests::sweep(app).await?;
     app.store.prune_jobs(old, store::PRUNE_MAX).await?;
     app.store.prune_audit(old, store::PRUNE_MAX).await?;
     uploads::remove_expired(app).await

@@ -203,10 +203,11 @@ async fn create_import(app: &App, account: i64, asked: call::CreateDbImportJob) 
     };
     let new = NewImport {
         instance: asked.instance_id,
-        user: asked.user,
+        user: Some(asked.user),
         password: asked.password.map(|password| password.reveal().to_owned()),
         file,
         database: asked.database,
+        request: None,
     };
     let import = imports::create(app, account, new).await.map_err(|refusal| match refusal {
         Refusal::NoFile => Error::value(Code::InvalidParameter, "FileName"),
@@ -393,6 +394,8 @@ fn refused(refusal: Refusal) -> Error {
         Refusal::NoFile | Refusal::NoDatabase | Refusal::Invalid(_) => Code::InvalidParameter,
         Refusal::Exists | Refusal::TooLarge | Refusal::WrongOffset(_) => Code::InvalidParameter,
         Refusal::Receiving | Refusal::BrokenOff(_) => Code::InvalidParameter,
+        Refusal::Pending | Refusal::OtherRequest => Code::InvalidParameter,
+        Refusal::TooMany => Code::RequestLimitExceeded,
         Refusal::WrongEngine => Code::ActionNotSupport,
         Refusal::InstanceDown | Refusal::Busy => Code::WrongStatus,
         Refusal::WrongLogin => Code::WrongPassword,

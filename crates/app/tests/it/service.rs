@@ -52,6 +52,13 @@ pub(crate) struct Site {
     folder: TempDir,
 }
 
+impl Key {
+    /// As the native API's requests show it.
+    pub(crate) fn login(&self) -> String {
+        format!("Basic {}", base64(format!("{}:{}", self.id, self.secret).as_bytes()))
+    }
+}
+
 impl Service {
     /// Starts the program and waits until it says where it listens.
     fn start(command: &mut Command) -> Service {
@@ -128,6 +135,11 @@ impl Site {
         self.service = Service::start(&mut serve(&self.folder, &address, &self.options));
     }
 
+    /// The service's data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        data(&self.folder)
+    }
+
     /// A folder that goes with the site.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
@@ -148,6 +160,18 @@ impl Site {
     /// Registers the server once more, for another account.
     pub(crate) fn add_instance(&self, id: &str, key: &Key) {
         add_instance(&self.folder, id, key, &self.server);
+    }
+
+    /// Registers whatever listens at an address.
+    pub(crate) fn add_instance_at(&self, id: &str, key: &Key, address: &str) {
+        let url = format!("mysql://root@{address}");
+        let arguments = ["instance", "add", id, "--url", &url, "--account", &key.account];
+        self.dbferry(&arguments);
+    }
+
+    /// Runs a command of the program on the site's own folder, which has to succeed; what it printed.
+    pub(crate) fn dbferry(&self, arguments: &[&str]) -> String {
+        run(dbferry().args(arguments), &self.folder)
     }
 
     /// Sends a file to the upload area of a key's account.
@@ -171,11 +195,11 @@ impl Site {
         body: &[u8],
     ) -> String {
         let mut stream = TcpStream::connect(&self.service.address).unwrap();
-        let login = base64(format!("{}:{}", key.id, key.secret).as_bytes());
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {login}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\n\
              Content-Length: {}\r\n{headers}Connection: close\r\n\r\n",
             self.service.address,
+            key.login(),
             body.len()
         );
         stream.write_all(head.as_bytes()).unwrap();

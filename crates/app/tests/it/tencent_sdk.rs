@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use sandbox::inputs::{self, Input, Plan};
 use sandbox::{Flavor, Server, state};
 
+use crate::installed;
 use crate::interrupt::wait_until;
 use crate::prefix::Random;
 use crate::service::{INSTANCE, Key, REGION, Site};
@@ -415,16 +416,7 @@ fn sdk_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk")
 }
 
-/// A folder that `scripts/setup` has made by the same rule; its copy of the pins is put there last.
+/// A folder of clients that `scripts/setup` has made.
 fn cached(name: &str, pins: &str) -> PathBuf {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("DBFERRY_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("dbferry")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/dbferry")))
-        .unwrap();
-    let folder = cache.join(name);
-    let ours = std::fs::read(sdk_folder().join(pins)).unwrap();
-    let is_ready = std::fs::read(folder.join(pins)).is_ok_and(|installed| installed == ours);
-    assert!(is_ready, "{} is not what tests/sdk pins: run scripts/setup", folder.display());
-    folder
+    installed::folder(name, &sdk_folder().join(pins))
 }
