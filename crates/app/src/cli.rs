@@ -9,11 +9,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod completions;
+pub mod config;
 pub mod connection;
 pub mod import;
 pub mod inspect;
 pub mod instance;
 pub mod key;
+pub mod man;
 pub mod progress_bar;
 pub mod repair;
 pub mod serve;
@@ -42,6 +45,12 @@ pub enum Command {
     Key(key::Args),
     /// Servers that the service imports into
     Instance(instance::Args),
+    /// The service's settings
+    Config(config::Args),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Args),
+    /// Write manual pages into a folder
+    Man(man::Args),
 }
 
 /// How a command ended.
@@ -97,6 +106,9 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Key(args) => key::run(args),
         Command::Instance(args) => instance::run(args),
+        Command::Config(args) => config::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     ExitCode::from(exit.code())
 }
