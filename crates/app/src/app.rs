@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::rates::Rates;
+use crate::http::traffic::Traffic;
+use crate::job::loading::Loading;
 
 /// The service's parts.
 pub struct App {
@@ -22,6 +24,10 @@ pub struct App {
     pub clock: Clock,
     /// How often keys may ask.
     pub rates: Rates,
+    /// How many requests were answered, and how fast.
+    pub traffic: Traffic,
+    /// What imports have brought in.
+    pub loading: Loading,
     /// Wakes the worker: there may be a job.
     pub work: Notify,
     /// Where jobs work.
@@ -39,8 +45,20 @@ impl App {
         let store = open_store(&settings).await?;
         let (work, cancelled) = (Notify::new(), Notify::new());
         let (clock, rates) = (Clock::start(), Rates::default());
+        let (traffic, loading) = (Traffic::default(), Loading::default());
         let (places, receiving) = (Places::default(), Places::default());
-        Ok(App { store, settings, clock, rates, work, places, receiving, cancelled })
+        Ok(App {
+            store,
+            settings,
+            clock,
+            rates,
+            traffic,
+            loading,
+            work,
+            places,
+            receiving,
+            cancelled,
+        })
     }
 }
 
