@@ -305,4 +305,35 @@ mod tests {
         assert!(default.contains("store = \"sqlite:dbferry-data/store.db\""), "{default}");
         assert_eq!(without_password("mysql://u@h/d"), "mysql://u@h/d");
     }
+
+    /// The names of settings in a file's text.
+    fn names(text: &str) -> Vec<&str> {
+        let mut names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split_once(" = "))
+            .map(|(name, _)| name)
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn the_example_holds_every_setting_and_its_default() {
+        let example = include_str!("../../../packaging/dbferry.toml");
+        let read = Settings::parse(example).unwrap();
+        assert_eq!(read.shown().unwrap(), Settings::default().shown().unwrap());
+        let is_setting = |line: &&str| line.starts_with(|c: char| c.is_ascii_lowercase());
+        let uncommented: String = example
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(rest) if rest.starts_with('[') || is_setting(&rest) => rest,
+                _ => line,
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let whole = Settings::parse(&uncommented).unwrap().shown().unwrap();
+        assert_eq!(names(&uncommented), names(&whole));
+        assert!(names(&whole).contains(&"certificate"), "{whole}");
+    }
 }

@@ -103,7 +103,7 @@ pub fn run(args: Args) -> Exit {
         }
     };
     log_to_stderr(args.log);
-    wait_for(serve(settings))
+    wait_for(serve(settings, args.log))
 }
 
 fn resolve(args: &Args) -> Result<Settings, String> {
@@ -131,7 +131,15 @@ fn log_to_stderr(form: LogForm) {
     }
 }
 
-async fn serve(settings: Settings) -> Result<(), String> {
+/// Tells people, whatever the log's level; in a log of documents there is nothing but documents.
+fn announce(log: LogForm, text: &str) {
+    match log {
+        LogForm::Text => say(&format!("dbferry: {text}")),
+        LogForm::Json => tracing::info!("{text}"),
+    }
+}
+
+async fn serve(settings: Settings, log: LogForm) -> Result<(), String> {
     let certificate = settings.tls.as_ref().map(Certificate::load).transpose()?;
     let app = Arc::new(App::open(settings).await?);
     let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
@@ -139,7 +147,7 @@ async fn serve(settings: Settings) -> Result<(), String> {
     let port = Port::open(address, limits, tls).await?;
     let stop = Stop::new();
     let mut beside = JoinSet::new();
-    beside.spawn(stop_on_signal(stop.clone())?);
+    beside.spawn(stop_on_signal(stop.clone(), log)?);
     beside.spawn(reload_on_signal(certificate.clone())?);
     beside.spawn(chores(Arc::clone(&app)));
     beside.spawn(supervisor::keep_alive());
@@ -147,7 +155,7 @@ async fn serve(settings: Settings) -> Result<(), String> {
         beside.spawn(certificate.watch());
     }
     let worker = tokio::spawn(work(Arc::clone(&app), stop.clone()));
-    say(&format!("dbferry: listening on {}", port.url()?));
+    announce(log, &format!("listening on {}", port.url()?));
     supervisor::ready();
     port.serve(http::router(Arc::clone(&app)), &stop).await;
     let worked = worker.await.and_then(|worked| worked);
@@ -186,7 +194,7 @@ async fn sweep(app: &App) -> Result<(), crate::service::Refusal> {
     uploads::remove_expired(app).await
 }
 
-fn stop_on_signal(stop: Stop) -> Result<impl Future<Output = ()>, String> {
+fn stop_on_signal(stop: Stop, log: LogForm) -> Result<impl Future<Output = ()>, String> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen = |kind| signal(kind).map_err(|error| format!("listen for signals: {error}"));
     let mut interrupt = listen(SignalKind::interrupt())?;
@@ -196,7 +204,7 @@ fn stop_on_signal(stop: Stop) -> Result<impl Future<Output = ()>, String> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        say("dbferry: stopping");
+        announce(log, "stopping");
         supervisor::stopping();
         stop.ask();
     })

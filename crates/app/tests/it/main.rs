@@ -3,6 +3,7 @@
 
 mod benchmark_inputs;
 mod dry_run;
+mod encryption;
 mod fast;
 mod import_errors;
 mod indexes;
@@ -11,12 +12,16 @@ mod interrupt;
 mod lexer_oracle;
 mod memory;
 mod native;
+mod operations;
 mod passwords;
+mod port;
 mod prefix;
+mod refusals;
 mod resume;
 mod sameness;
 mod sameness_cases;
 mod schema;
 mod service;
+mod signed;
 mod tencent_sdk;
 mod tidy;
