@@ -340,8 +340,7 @@ async fn db_instances(app: &App, account: i64, asked: call::DescribeDbInstances)
     };
     let all = Range { offset: 0, limit: INSTANCES_MAX };
     let found = instances::list(app, account, &filter, all).await.map_err(refused)?.items;
-    let ids: Vec<&str> = found.iter().map(|instance| instance.id.as_str()).collect();
-    let busy = instances::busy(app, &ids).await.map_err(refused)?;
+    let busy = instances::busy(app).await.map_err(refused)?;
     let mut shown: Vec<_> = found
         .iter()
         .filter(|instance| instance.engine != store::Engine::SqlServer)

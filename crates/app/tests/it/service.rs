@@ -85,6 +85,11 @@ impl Service {
         self.log.lock().unwrap().join("\n")
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal, and does not wait.
     pub(crate) fn signal(&self, signal: Signal) {
         crate::interrupt::signal(&self.child, signal);
