@@ -38,26 +38,34 @@ fn renew(folder: &Path, new: &Certificates) {
     }
 }
 
-#[test]
-fn the_port_shows_its_certificate_and_takes_a_new_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let made: Vec<Certificates> = (0..3)
-        .map(|at| {
-            let place = folder.path().join(at.to_string());
-            fs::create_dir(&place).unwrap();
-            tls::create(&place).unwrap()
-        })
-        .collect();
-    renew(folder.path(), &made[0]);
-    let settings = folder.path().join("dbferry.toml");
-    let at = |name: &str| folder.path().join(name).display().to_string();
+/// New certificates in a folder of that name.
+fn certificates(folder: &Path, name: &str) -> Certificates {
+    let place = folder.join(name);
+    fs::create_dir(&place).unwrap();
+    tls::create(&place).unwrap()
+}
+
+/// A service with a certificate of its own, whose files are in this folder.
+pub(crate) fn encrypted(folder: &Path) -> (Certificates, Site) {
+    let made = certificates(folder, "first");
+    renew(folder, &made);
+    let settings = folder.join("dbferry.toml");
+    let at = |name: &str| folder.join(name).display().to_string();
     let text = format!(
         "[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n[connections]\nhandshake_seconds = 1\n",
         at("certificate.pem"),
         at("key.pem")
     );
     fs::write(&settings, text).unwrap();
-    let mut site = Site::start(&["--config", settings.to_str().unwrap()]);
+    (made, Site::start(&["--config", settings.to_str().unwrap()]))
+}
+
+#[test]
+fn the_port_shows_its_certificate_and_takes_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, mut site) = encrypted(folder.path());
+    let [second, third] = ["second", "third"].map(|name| certificates(folder.path(), name));
+    let made = [first, second, third];
     assert!(is_trusted(&site, &made[0].ca));
     assert!(!is_trusted(&site, &made[0].unrelated_ca));
     // A client that does not speak TLS, and one that does not speak at all.

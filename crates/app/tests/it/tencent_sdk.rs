@@ -340,6 +340,22 @@ fn bad() -> String {
     good + &"INSERT INTO good VALUES (1);\n".repeat(15) + "INSERT INTO missing VALUES (1);\n"
 }
 
+#[test]
+fn tccli_speaks_to_the_encrypted_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificates, site) = crate::encryption::encrypted(folder.path());
+    let ask = |authority: &Path| {
+        let program = cached("tencent-python", "requirements.txt").join("bin/tccli");
+        let mut command = Command::new(program);
+        command.args(["cdb", "DescribeDBInstances", "--endpoint", &site.service.address]);
+        command.env("REQUESTS_CA_BUNDLE", authority);
+        run(&site, &site.key, &mut command)
+    };
+    assert!(ask(&certificates.ca).unwrap().contains(INSTANCE));
+    let refused = ask(&certificates.unrelated_ca).unwrap_err();
+    assert!(refused.contains("CERTIFICATE_VERIFY_FAILED"), "{refused}");
+}
+
 /// Starts an import by tccli.
 fn create(site: &Site, file: &str, database: &str) -> String {
     let password = site.server.root_password();
