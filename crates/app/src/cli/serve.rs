@@ -154,13 +154,20 @@ async fn serve(settings: Settings, log: LogForm) -> Result<(), String> {
     if let Some(certificate) = certificate {
         beside.spawn(certificate.watch());
     }
-    let worker = tokio::spawn(work(Arc::clone(&app), stop.clone()));
-    announce(log, &format!("listening on {}", port.url()?));
+    let url = port.url()?;
+    // Imports have threads of their own: what they compute must not keep requests waiting.
+    let imports = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let imports = imports.map_err(|error| format!("start the worker: {error}"))?;
+    let worker = imports.spawn(work(Arc::clone(&app), stop.clone()));
+    announce(log, &format!("listening on {url}"));
     supervisor::ready();
     port.serve(http::router(Arc::clone(&app)), &stop).await;
     let worked = worker.await.and_then(|worked| worked);
     beside.shutdown().await;
+    // Connections of the store may belong to the other runtime, which therefore ends after them, and
+    // without a wait for threads that a file keeps.
     app.store.close().await;
+    imports.shutdown_background();
     worked.map_err(|error| format!("the worker ended badly: {error}"))
 }
 
