@@ -10,11 +10,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sandbox::{Flavor, Server};
 use tempfile::TempDir;
 
-use crate::interrupt::signal;
 use crate::sameness::{self, dbferry};
 
 /// The instance of every [`Site`].
@@ -92,13 +92,13 @@ impl Service {
 
     /// Sends it a signal, and does not wait.
     pub(crate) fn signal(&self, signal: Signal) {
-        crate::interrupt::signal(&self.child, signal);
+        kill(Pid::from_raw(self.id().try_into().unwrap()), signal).unwrap();
     }
 
     /// Ends it by a signal, and waits for its end.
     pub(crate) fn end(&mut self, by: Signal) -> ExitStatus {
         if self.child.try_wait().unwrap().is_none() {
-            signal(&self.child, by);
+            self.signal(by);
         }
         let status = self.child.wait().unwrap();
         if let Some(reader) = self.reader.take() {

@@ -26,16 +26,6 @@ mod signed;
 mod client;
 mod process;
 
-/// What [`service`] takes from the integration tests' file of that name.
-mod interrupt {
-    use nix::sys::signal::{Signal, kill};
-    use nix::unistd::Pid;
-
-    pub(crate) fn signal(child: &std::process::Child, signal: Signal) {
-        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
-    }
-}
-
 use client::{Answer, Client};
 use process::Usage;
 use service::{INSTANCE, Key, Site};
