@@ -24,7 +24,7 @@ use crate::run::stop::Stop;
 use catalog::Database;
 use connections::Connections;
 use data::Arrived;
-use journal::Journal;
+use journal::{Journal, Wait};
 use lane::{Job, Way};
 use objects::Making;
 use publish::Place;
@@ -139,7 +139,9 @@ impl Run<'_> {
             self.connections.end().await;
         }
         report.published = outcome.is_ok();
-        if let Err(error) = journal::repair(self.target, Some(&self.options.tag)).await {
+        if let Err(error) =
+            journal::repair(self.target, Some(&self.options.tag), Wait::ForDead).await
+        {
             report.left_behind.push(format!("{}{}", staging::PREFIX, self.options.tag));
             report.notes.push(format!("not tidied up ({error}): run dbferry repair"));
         }
@@ -159,7 +161,7 @@ impl Run<'_> {
         }
         self.read_old(&mut here, &target).await?;
         report.notes.extend(precheck::notes(&target));
-        for repaired in journal::repair(self.target, None).await? {
+        for repaired in journal::repair(self.target, None, Wait::None).await? {
             report.notes.push(format!("an earlier copy had died: {}", repaired.what));
         }
         there.close().await;

@@ -27,7 +27,16 @@ use crate::mysql::facts::{self, ServerFacts};
 pub const COPIES_MAX: usize = 100;
 
 /// How long the connections of an ended copy may take to go, in seconds.
-const LOCK_WAIT_SECS: u32 = 20;
+pub const LOCK_WAIT_SECS: u32 = 20;
+
+/// Whether to wait for copies whose connections are still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// They count as alive.
+    None,
+    /// A server may take a while to notice that a process was killed: up to [`LOCK_WAIT_SECS`] each.
+    ForDead,
+}
 
 /// What became of a copy that had died.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,9 +121,11 @@ impl Journal {
 
 /// Tidies up after copies that died or ended, all of them or the one of a tag. What cannot be put
 /// right stays, and is an error.
-pub async fn repair(target: &Endpoint, tag: Option<&str>) -> Result<Vec<Repaired>> {
-    // The connections of one that has just ended may still be about to go.
-    let wait = if tag.is_some() { LOCK_WAIT_SECS } else { 0 };
+pub async fn repair(target: &Endpoint, tag: Option<&str>, wait: Wait) -> Result<Vec<Repaired>> {
+    let wait = match wait {
+        Wait::None => 0,
+        Wait::ForDead => LOCK_WAIT_SECS,
+    };
     let mut conn = Conn::open(target, "copy repair").await?;
     let dead = tags(&mut conn).await?;
     let dead: Vec<&String> = dead.iter().filter(|one| tag.is_none_or(|tag| tag == *one)).collect();

@@ -26,7 +26,8 @@ pub struct TableMake {
 
 /// Plans how a table is made in `schema`; its foreign keys follow `renaming`.
 pub fn table(schema: &str, table: &Table, renaming: &Renaming) -> TableMake {
-    let finished = foreign_keys_renamed(&table.create, renaming);
+    let finished =
+        sequences_renamed(foreign_keys_renamed(&table.create, renaming), table, renaming);
     let bare = split_foreign_keys(schema, &table.name, &finished);
     let (text, foreign_keys) = bare.unwrap_or_else(|| (finished.clone(), None));
     let catalogue: BTreeSet<String> = table.keys.iter().map(|key| key.name.clone()).collect();
@@ -75,6 +76,46 @@ fn foreign_keys_renamed(text: &str, renaming: &Renaming) -> String {
         let before = format!(" REFERENCES {}.", identifier(schema));
         let after = format!(" REFERENCES {}.", identifier(to));
         text = text.replace(&key.line, &key.line.replace(&before, &after));
+    }
+    text
+}
+
+/// A default that takes the next value of a sequence (MariaDB): moving a table does not move it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SequenceDefault {
+    /// The column.
+    pub column: String,
+    /// The sequence's database.
+    pub schema: String,
+    /// The sequence.
+    pub sequence: String,
+}
+
+/// The defaults of a table that take values of sequences.
+pub fn sequence_defaults(table: &Table) -> Vec<SequenceDefault> {
+    const BEFORE: &str = " DEFAULT nextval(";
+    let columns = definition::parse(&table.create).unwrap_or_default().columns;
+    let found = columns.into_iter().filter_map(|(column, rest)| {
+        let (schema, rest) = definition::quoted(&rest[rest.find(BEFORE)? + BEFORE.len()..])?;
+        let (sequence, _end) = definition::quoted(rest.strip_prefix('.')?)?;
+        Some(SequenceDefault { column, schema, sequence })
+    });
+    found.collect()
+}
+
+/// The definition with the sequences of other names of the copied databases.
+fn sequences_renamed(mut text: String, table: &Table, renaming: &Renaming) -> String {
+    let columns = definition::parse(&table.create).unwrap_or_default().columns;
+    for default in sequence_defaults(table) {
+        let Some(to) = renaming.target_of(&default.schema) else { continue };
+        let Some((name, rest)) = columns.iter().find(|(name, _)| *name == default.column) else {
+            continue;
+        };
+        let value = |schema: &str| format!(" DEFAULT nextval({}.", identifier(schema));
+        // Only in the column's own line: comments may say anything.
+        let line = |rest: &str| format!("\n  {}{rest}", identifier(name));
+        let renamed = rest.replacen(&value(&default.schema), &value(to), 1);
+        text = text.replacen(&line(rest), &line(&renamed), 1);
     }
     text
 }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::{Database, Program};
 use super::objects::{self, Making, Placed};
-use super::precheck;
+use super::rename::Renaming;
+use super::{plan, precheck};
 use crate::error::Result;
 use crate::import::indexes::deferral::identifier;
 use crate::import::table::literal;
@@ -45,11 +46,37 @@ pub async fn forth(conn: &mut Conn, places: &[Place], making: &Making<'_>) -> Re
         conn.query(sql.as_bytes()).await?;
     }
     crate::run::failpoint::pass("after exchange");
+    for place in places {
+        set_sequence_defaults(conn, place, making.renaming).await?;
+    }
     let programs: Vec<Placed<'_>> = places
         .iter()
         .flat_map(|place| placed(&place.target, &place.source.charset.1, &place.source.programs))
         .collect();
     objects::make(conn, making, &programs).await
+}
+
+/// Defaults that still name sequences where they were.
+async fn set_sequence_defaults(conn: &mut Conn, place: &Place, renaming: &Renaming) -> Result<()> {
+    for table in &place.source.tables {
+        // All of a table in one statement: it is not opened while one of them is not there.
+        let changes: Vec<String> = plan::sequence_defaults(table)
+            .iter()
+            .filter_map(|default| {
+                let schema = identifier(renaming.target_of(&default.schema)?);
+                let column = identifier(&default.column);
+                let sequence = identifier(&default.sequence);
+                Some(format!("ALTER COLUMN {column} SET DEFAULT NEXTVAL({schema}.{sequence})"))
+            })
+            .collect();
+        if changes.is_empty() {
+            continue;
+        }
+        let (schema, table) = (identifier(&place.target), identifier(&table.name));
+        let sql = format!("ALTER TABLE {schema}.{table} {}", changes.join(", "));
+        conn.query(sql.as_bytes()).await?;
+    }
+    Ok(())
 }
 
 /// Undoes as much of [`forth`] as was done; can be done again.

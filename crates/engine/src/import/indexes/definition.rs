@@ -244,7 +244,7 @@ fn after_parenthesis(text: &str) -> Option<&str> {
 }
 
 /// A name in backquotes at the start, and what follows it.
-fn quoted(text: &str) -> Option<(String, &str)> {
+pub fn quoted(text: &str) -> Option<(String, &str)> {
     if !text.starts_with('`') {
         return None;
     }
