@@ -12,6 +12,7 @@ use axum::routing::get;
 
 use crate::app::App;
 
+pub mod alibaba;
 pub mod metrics;
 pub mod native;
 pub mod problem;

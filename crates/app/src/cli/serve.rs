@@ -27,8 +27,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 const DAY_MS: i64 = 86_400_000;
 /// What requests get to end by themselves when the service is told to stop.
 const REQUESTS_END: Duration = Duration::from_secs(5);
-/// Seconds that a nonce is remembered beyond the time that its request is good for.
-const NONCE_SECONDS: i64 = 2 * wire::tencent::credentials::SKEW_MAX;
+/// Seconds that a nonce is remembered; Alibaba's requests are good for longer than others.
+const NONCE_SECONDS: i64 = 2 * wire::alibaba::credentials::SKEW_MAX;
 
 /// Arguments of `dbferry serve`.
 #[derive(Debug, ClapArgs)]

@@ -26,6 +26,7 @@ use wire::tencent::region::{self, FinanceHosts};
 use wire::tencent::reply::{self, Database, Reply, SqlFileInfo, UploadInfo};
 use wire::tencent::state::{InstanceStatus, InstanceTask, TASK_TYPE_NUMBER};
 
+use super::alibaba;
 use crate::app::App;
 use crate::clock::random_uuid;
 use crate::config;
@@ -55,6 +56,9 @@ pub async fn answer(State(app): State<Arc<App>>, request: axum::extract::Request
         headers,
         body: body.as_deref().unwrap_or_default(),
     };
+    if wire::alibaba::recognises(&request) {
+        return alibaba::answer(&app, &request, body.is_some()).await;
+    }
     if !wire::tencent::recognises(&request) {
         return (StatusCode::NOT_FOUND, "dbferry: there is nothing here\n").into_response();
     }
