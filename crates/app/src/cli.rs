@@ -37,7 +37,7 @@ pub enum Command {
     Copy(copy::Args),
     /// Tell what is in a SQL dump: tables, rows, generator, hazards
     Inspect(inspect::Args),
-    /// Put back the settings that `import --fast` changed and could not put back itself
+    /// Put right what runs that died left on a server: settings of `import --fast`, half-made copies
     Repair(repair::Args),
     /// Run the service: imports as jobs behind an HTTP API
     Serve(serve::Args),

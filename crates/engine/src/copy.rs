@@ -18,21 +18,26 @@ use crate::import::indexes::definition;
 use crate::import::{Surroundings, target_of};
 use crate::mysql::conn::Conn;
 use crate::mysql::facts::{self, ServerFacts};
+use crate::run::failpoint;
 use crate::run::stop::Stop;
 use catalog::Database;
 use connections::Connections;
 use data::Arrived;
+use journal::Journal;
 use lane::Job;
 use objects::Making;
 use publish::Place;
 use rename::Renaming;
 use report::{Failure, Report, SnapshotReport, TableReport, Verified};
+use snapshot::Snapshot;
 use staging::Staging;
 
 pub mod catalog;
 pub mod chunk;
+pub mod comparison;
 pub mod connections;
 pub mod data;
+pub mod journal;
 pub mod lane;
 pub mod objects;
 pub mod plan;
@@ -69,8 +74,8 @@ pub struct Options {
     pub load_data: bool,
     /// Bytes of a chunk, see [`chunk::CHUNK_BYTES`].
     pub chunk_bytes: u64,
-    /// Names what the copy makes on the target for its own use: up to 16 letters, digits and `_`,
-    /// unlike those of any other copy.
+    /// Names what the copy makes on the target for its own use: up to 32 letters and digits, unlike
+    /// those of any other copy.
     pub tag: String,
 }
 
@@ -84,7 +89,7 @@ pub async fn run(
     let began = Instant::now();
     let mut report = Report { lanes: options.lanes, ..Report::default() };
     let connections = Connections::default();
-    let mut run = Run { source, target, options, surroundings, connections: &connections };
+    let run = Run { source, target, options, surroundings, connections: &connections };
     let outcome = run.all(&mut report).await;
     report.seconds = began.elapsed().as_secs_f64();
     match outcome {
@@ -121,21 +126,24 @@ struct Prepared {
 }
 
 impl Run<'_> {
-    async fn all(&mut self, report: &mut Report) -> Result<()> {
+    async fn all(&self, report: &mut Report) -> Result<()> {
         let Surroundings { stop, .. } = self.surroundings;
         let known = or_stopped(stop, self.look(report)).await?;
-        let mut staging = Staging::new(&self.options.tag, &self.options.databases);
+        let staging = Staging::new(&self.options.tag, &self.options.databases);
         let prepared = or_stopped(stop, self.prepare(&known, &staging, report)).await;
         let outcome = match prepared {
             Ok(prepared) => self.publish(&known, prepared, &staging).await,
             Err(error) => Err(error),
         };
-        report.published = outcome.is_ok();
         if outcome.is_err() {
             // What still runs on either side is of no more use, and may hold what is to be removed.
             self.connections.end().await;
         }
-        report.left_behind = staging.remove(self.target, known.target.flavor).await;
+        report.published = outcome.is_ok();
+        if let Err(error) = journal::repair(self.target, Some(&self.options.tag)).await {
+            report.left_behind.push(format!("{}{}", staging::PREFIX, self.options.tag));
+            report.notes.push(format!("not tidied up ({error}): run dbferry repair"));
+        }
         outcome
     }
 
@@ -151,7 +159,9 @@ impl Run<'_> {
         for (from, to) in &self.options.databases {
             let is_there = precheck::exists(&mut here, to).await?;
             let database = match is_there {
-                true => Some(catalog::read(&mut here, &target, to).await.map_err(|e| e.on(Side::Target))?),
+                true => Some(
+                    catalog::read(&mut here, &target, to).await.map_err(|e| e.on(Side::Target))?,
+                ),
                 false => None,
             };
             precheck::target(to, database.as_ref(), self.options.replace)?;
@@ -159,6 +169,9 @@ impl Run<'_> {
             old.push(database);
         }
         report.notes.extend(precheck::notes(&target));
+        for repaired in journal::repair(self.target, None).await? {
+            report.notes.push(format!("an earlier copy had died: {}", repaired.what));
+        }
         there.close().await;
         here.close().await;
         Ok(Known { source, target, old })
@@ -171,23 +184,10 @@ impl Run<'_> {
         staging: &Staging,
         report: &mut Report,
     ) -> Result<Prepared> {
-        let options = self.options;
-        let names: Vec<&str> = options.databases.iter().map(|(from, _)| from.as_str()).collect();
         let mut there = session::catalogue(self.source).await?;
         self.connections.watch(&there);
-        let tables = catalog::tables_of(&mut there, &names).await?;
-        let readers = options.lanes.clamp(1, LANES_MAX) + 1;
-        let stop = &self.surroundings.stop;
-        let mut snapshot =
-            snapshot::open(self.source, &known.source, readers, &tables, stop).await?;
-        snapshot.readers.iter().for_each(|reader| self.connections.watch(reader));
-        report.notes.append(&mut snapshot.notes);
-        report.snapshot = Some(SnapshotReport {
-            mode: snapshot.mode,
-            locked_ms: snapshot.locked_ms,
-            position: snapshot.position.clone(),
-        });
-        let read = read_databases(&mut there, &known.source, &names).await?;
+        let mut snapshot = self.snapshot(&mut there, known, report).await?;
+        let read = self.read_databases(&mut there, known).await?;
         let mut databases = read.clone();
         report.notes.extend(precheck::without_history(&mut databases, &known.target));
         precheck::databases(&databases, &known.target)?;
@@ -195,51 +195,15 @@ impl Run<'_> {
 
         let mut main = session::writer(self.target, known.target.flavor, "copy").await?;
         self.connections.watch(&main);
-        let mut makes = self.make_all(&mut main, known, staging, &databases, report).await?;
-        let order = plan::order(&databases);
-        let load = options.load_data && known.target.local_infile;
-        let jobs = order.iter().map(|(d, t)| {
-            let (database, table) = (&databases[*d], databases[*d].tables[*t].clone());
-            Job::new(&database.name, staging.of(*d), table, known.target.flavor, load)
-        });
-        let jobs: Arc<Vec<Job>> = Arc::new(jobs.collect());
-        let keys = order.iter().map(|(d, t)| makes[*d][*t].keys.take()).collect();
-        let began = Instant::now();
-        let rows = data::run(data::Parts {
-            jobs: Arc::clone(&jobs),
-            keys,
-            readers: std::mem::take(&mut snapshot.readers),
-            target: self.target.clone(),
-            flavor: known.target.flavor,
-            connections: self.connections.clone(),
-            progress: Arc::clone(&self.surroundings.progress),
-            chunk_bytes: options.chunk_bytes,
-        })
-        .await?;
-        report.data_seconds = began.elapsed().as_secs_f64();
-        self.counted(&jobs, &rows.tables, report);
-
-        let checks = verify::checks(&rows.tables, options.verify);
-        let (built, compared) = tokio::join!(rows.builders.finish(), async {
-            let began = Instant::now();
-            let compared = verify::run(&jobs, checks, rows.pairs).await;
-            (compared, began.elapsed())
-        });
-        let (compared, took) = compared;
-        for (index, took) in built? {
-            report.index_seconds += took.as_secs_f64();
-            let name = shown(&jobs[index]);
-            report.tables.entry(name).or_default().index_seconds = took.as_secs_f64();
-        }
-        let (differences, pairs) = compared?;
-        report.verify_seconds = took.as_secs_f64();
-        report.differences = differences;
-        judge(&jobs, &rows.tables, report)?;
-        report.verified = options.verify;
-        for (reader, writer) in pairs {
-            reader.close().await;
-            writer.close().await;
-        }
+        let journal = Journal::new(&self.options.tag);
+        journal.sign(&mut main).await?;
+        journal.open(&mut main).await?;
+        let makes = self.make_all(&mut main, known, staging, &databases, report).await?;
+        let readers = std::mem::take(&mut snapshot.readers);
+        let (jobs, rows) =
+            self.bring_rows(known, staging, &databases, &makes, readers, report).await?;
+        failpoint::pass("rows copied");
+        self.finish_tables(&jobs, rows, report).await?;
         foreign_keys(&mut main, &makes).await?;
         if known.source.version_text == known.target.version_text {
             check_definitions(&mut main, &known.target, staging, &databases, &makes).await?;
@@ -248,6 +212,104 @@ impl Run<'_> {
         there.close().await;
         snapshot.close().await;
         Ok(Prepared { main, databases })
+    }
+
+    async fn snapshot(
+        &self,
+        there: &mut Conn,
+        known: &Known,
+        report: &mut Report,
+    ) -> Result<Snapshot> {
+        let names: Vec<&str> = self.source_names().collect();
+        let tables = catalog::tables_of(there, &names).await?;
+        // One more than lanes: it walks ahead of them.
+        let readers = self.options.lanes.clamp(1, LANES_MAX) + 1;
+        let stop = &self.surroundings.stop;
+        let mut snapshot =
+            snapshot::open(self.source, &known.source, readers, &tables, stop).await?;
+        snapshot.readers.iter().for_each(|reader| self.connections.watch(reader));
+        report.notes.append(&mut snapshot.notes);
+        report.snapshot = Some(SnapshotReport::of(&snapshot));
+        Ok(snapshot)
+    }
+
+    fn source_names(&self) -> impl Iterator<Item = &str> {
+        self.options.databases.iter().map(|(from, _)| from.as_str())
+    }
+
+    async fn read_databases(&self, conn: &mut Conn, known: &Known) -> Result<Vec<Database>> {
+        let mut databases = Vec::new();
+        for name in self.source_names() {
+            databases.push(catalog::read(conn, &known.source, name).await?);
+        }
+        Ok(databases)
+    }
+
+    /// Copies all rows into the staging databases; keys may still be on their way.
+    async fn bring_rows(
+        &self,
+        known: &Known,
+        staging: &Staging,
+        databases: &[Database],
+        makes: &[Vec<plan::TableMake>],
+        readers: Vec<Conn>,
+        report: &mut Report,
+    ) -> Result<(Arc<Vec<Job>>, data::Rows)> {
+        let order = plan::order(databases);
+        let flavor = known.target.flavor;
+        let load = self.options.load_data && known.target.local_infile;
+        let job = |(d, t): &(usize, usize)| {
+            let (database, table) = (&databases[*d], databases[*d].tables[*t].clone());
+            Job::new(&database.name, staging.of(*d), table, flavor, load)
+        };
+        let jobs: Arc<Vec<Job>> = Arc::new(order.iter().map(job).collect());
+        let began = Instant::now();
+        let rows = data::run(data::Parts {
+            jobs: Arc::clone(&jobs),
+            keys: order.iter().map(|(d, t)| makes[*d][*t].keys.clone()).collect(),
+            readers,
+            target: self.target.clone(),
+            flavor,
+            connections: self.connections.clone(),
+            progress: Arc::clone(&self.surroundings.progress),
+            chunk_bytes: self.options.chunk_bytes,
+        })
+        .await?;
+        report.data_seconds = began.elapsed().as_secs_f64();
+        self.counted(&jobs, &rows.tables, report);
+        Ok((jobs, rows))
+    }
+
+    /// Compares the rows while the last keys are built.
+    async fn finish_tables(
+        &self,
+        jobs: &Arc<Vec<Job>>,
+        rows: data::Rows,
+        report: &mut Report,
+    ) -> Result<()> {
+        let data::Rows { tables, pairs, builders } = rows;
+        let checks = verify::checks(&tables, self.options.verify);
+        let began = Instant::now();
+        let compare = async {
+            let compared = verify::run(jobs, checks, pairs).await;
+            (compared, began.elapsed())
+        };
+        let (built, (compared, took)) = tokio::join!(builders.finish(), compare);
+        for (index, took) in built? {
+            report.index_seconds += took.as_secs_f64();
+            let entry = report.tables.entry(shown(&jobs[index])).or_default();
+            entry.index_seconds = took.as_secs_f64();
+        }
+        let (differences, pairs) = compared?;
+        report.verify_seconds = took.as_secs_f64();
+        report.differences = differences;
+        judge(jobs, &tables, report)?;
+        report.verified = self.options.verify;
+        for (reader, writer) in pairs {
+            reader.close().await;
+            writer.close().await;
+        }
+        Ok(())
     }
 
     /// Makes all tables, and once all programs: what the target does not take shows before any row
@@ -341,25 +403,30 @@ impl Run<'_> {
     /// Lets the target show the copy. Not to be stopped half-way.
     async fn publish(&self, known: &Known, prepared: Prepared, staging: &Staging) -> Result<()> {
         let Prepared { mut main, databases } = prepared;
-        let renaming = Renaming { names: self.options.databases.clone() };
-        let same = Renaming::default();
-        let making = self.making(known, &renaming, true);
-        let old_making = Making { definer: &Definer::Keep, ..self.making(known, &same, true) };
-        let places: Vec<Place<'_>> = databases
-            .iter()
+        let places: Vec<Place> = databases
+            .into_iter()
             .enumerate()
             .map(|(index, source)| Place {
-                target: &self.options.databases[index].1,
-                staging: staging.of(index),
-                trash: staging.trash_of(index),
+                target: self.options.databases[index].1.clone(),
+                staging: staging.of(index).to_owned(),
+                trash: staging.trash_of(index).to_owned(),
                 source,
-                old: known.old[index].as_ref(),
+                old: known.old[index].clone(),
             })
             .collect();
         self.surroundings.progress.set_activity("publishing");
-        let outcome = publish::publish(&mut main, &places, &making, &old_making).await;
+        let journal = Journal::new(&self.options.tag);
+        journal.publishing(&mut main, &places).await?;
+        failpoint::pass("before exchange");
+        let renaming = Renaming { names: self.options.databases.clone() };
+        let making = self.making(known, &renaming, true);
+        // Where this fails, the journal's repair goes back.
+        publish::forth(&mut main, &places, &making).await?;
+        failpoint::pass("programs made");
+        journal.settled(&mut main).await?;
+        failpoint::pass("copy settled");
         main.close().await;
-        outcome
+        Ok(())
     }
 }
 
@@ -377,18 +444,6 @@ async fn or_stopped<T>(stop: &Stop, work: impl Future<Output = Result<T>>) -> Re
 /// The error of a copy that was stopped.
 pub(crate) fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, Side::Internal, "copy interrupted")
-}
-
-async fn read_databases(
-    conn: &mut Conn,
-    facts: &ServerFacts,
-    names: &[&str],
-) -> Result<Vec<Database>> {
-    let mut databases = Vec::new();
-    for name in names {
-        databases.push(catalog::read(conn, facts, name).await?);
-    }
-    Ok(databases)
 }
 
 /// Fails if the rows are not the same.

@@ -43,6 +43,9 @@ pub struct Args {
     /// How the rows are compared afterwards
     #[arg(long, value_enum, default_value_t = VerifyArg::Checksum)]
     verify: VerifyArg,
+    /// Copy nothing: compare the databases that both sides have now
+    #[arg(long, conflicts_with = "replace")]
+    verify_only: bool,
     /// DEFINER clauses: keep, strip (the copying account becomes the definer), or USER@HOST
     #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
     definer: Definer,
@@ -78,6 +81,7 @@ struct Settings {
     source: Endpoint,
     target: Endpoint,
     options: Options,
+    verify_only: bool,
     progress: bool,
 }
 
@@ -107,6 +111,7 @@ pub fn run(args: Args) -> Exit {
         source: settings.source.redacted(),
         target: settings.target.redacted(),
         exit,
+        verify_only: settings.verify_only,
     };
     say(&outcome::for_people(&facts, &outcome));
     let document = outcome::document(&facts, &outcome);
@@ -143,6 +148,7 @@ fn resolve(args: Args) -> Result<Settings, String> {
             chunk_bytes: args.chunk_bytes.max(1),
             tag,
         },
+        verify_only: args.verify_only,
         progress: !args.no_progress,
     })
 }
@@ -174,7 +180,10 @@ async fn copy(settings: &Settings) -> Result<Report, Failure> {
         })
     });
     let Settings { source, target, options, .. } = settings;
-    let outcome = copy::run(source, target, options, &surroundings).await;
+    let outcome = match settings.verify_only {
+        true => copy::comparison::run(source, target, options, &surroundings).await,
+        false => copy::run(source, target, options, &surroundings).await,
+    };
     if let Some(drawing) = drawing {
         drawing.end();
     }

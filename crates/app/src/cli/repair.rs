@@ -1,9 +1,10 @@
 //! `dbferry repair`: puts back what runs that are gone have left changed on a server, and says so.
 //!
-//! Touches settings, and with `--forget` the indexes that tables wait for; never a row. Runs that
-//! still go on are left alone.
+//! Touches settings, what copies that died made for their own use or were about to publish, and with
+//! `--forget` the indexes that tables wait for; never a row. Runs that still go on are left alone.
 
 use clap::Args as ClapArgs;
+use engine::copy::journal;
 use engine::endpoint::Endpoint;
 use engine::error::Error;
 use engine::import::fast::{self, Repaired, Unrestored};
@@ -50,6 +51,8 @@ async fn repair(endpoint: &Endpoint, forgets: bool) -> Result<Exit, Error> {
     let repaired = fast::repair(endpoint).await?;
     let mut lines = tell(&repaired);
     let mut exit = complain_of(&repaired.failed);
+    let copies = journal::repair(endpoint, None).await?;
+    lines.extend(copies.into_iter().map(|copy| copy.what));
     if forgets {
         for given_up in resume::give_up(endpoint).await? {
             lines.extend(tell_forgotten(&given_up));

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod benchmark_inputs;
+mod copy;
 mod dry_run;
 mod fast;
 mod import_errors;

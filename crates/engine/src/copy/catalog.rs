@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::table::{Column, Key, Table};
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
@@ -18,7 +20,7 @@ use crate::mysql::facts::{Flavor, ServerFacts};
 pub const OBJECTS_MAX: usize = 200_000;
 
 /// One database.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Database {
     /// Its name.
     pub name: String,
@@ -34,7 +36,7 @@ pub struct Database {
 }
 
 /// A sequence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sequence {
     /// Its name.
     pub name: String,
@@ -45,7 +47,7 @@ pub struct Sequence {
 }
 
 /// What a program is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ProgramKind {
     /// A package's head (MariaDB).
     Package,
@@ -64,7 +66,7 @@ pub enum ProgramKind {
 }
 
 /// A view, routine, trigger or event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// What it is.
     pub kind: ProgramKind,
@@ -219,7 +221,8 @@ async fn shown(conn: &mut Conn, what: &str, name: &str, column: usize) -> Result
 }
 
 fn untold(what: &str, name: &str) -> Error {
-    let text = format!("the definition of {} {name} is not shown to the account", what.to_lowercase());
+    let text =
+        format!("the definition of {} {name} is not shown to the account", what.to_lowercase());
     Error::new(ErrorKind::Privilege, Side::Source, text)
 }
 

@@ -62,7 +62,8 @@ impl<'a> Walk<'a> {
             self.is_over = true;
             return Ok(Some(Chunk { number: 0, condition: None, key: None }));
         };
-        let upper = bound_after(conn, (self.schema, self.table), (key, columns), &self.lower, self.step);
+        let upper =
+            bound_after(conn, (self.schema, self.table), (key, columns), &self.lower, self.step);
         let upper = upper.await.map_err(|error| error.on(Side::Source))?;
         let above = self.lower.as_ref().map(|bound| above(columns, bound));
         let upto = upper.as_ref().map(|bound| up_to(columns, bound));

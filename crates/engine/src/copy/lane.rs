@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::chunk::Chunk;
 use super::data::Told;
@@ -168,9 +168,9 @@ async fn write_all(writer: &mut Conn, shared: &Shared, mut steps: Receiver<Step>
                 let job = &shared.jobs[index];
                 let (batch_rows, batch_bytes) = (batch.rows, batch.text.len() as u64);
                 shared.progress.set_activity(format!("{}.{}", job.source, job.table.name));
-                warnings += write(writer, job, batch).await.map_err(|error| {
-                    error.in_table(Some(&job.target), job.table.name.clone())
-                })?;
+                warnings += write(writer, job, batch)
+                    .await
+                    .map_err(|error| error.in_table(Some(&job.target), job.table.name.clone()))?;
                 rows += batch_rows;
                 bytes += batch_bytes;
                 shared.progress.applied_rows.fetch_add(batch_rows, Ordering::Relaxed);

@@ -177,8 +177,7 @@ fn statement(program: &Program, making: &Making<'_>) -> Result<Vec<u8>> {
     };
     let rules = rules_of(program, making.dialect);
     let class = classify(&text, rules, making.dialect);
-    let guard =
-        Guard { policy: Policy::Allow, allow_files: true, definer: making.definer.clone() };
+    let guard = Guard { policy: Policy::Allow, allow_files: true, definer: making.definer.clone() };
     match guard::judge(&guard, &class, &text, Place { offset: 0, line: 1 }) {
         Verdict::Run(text, _note) => Ok(text.into_owned()),
         Verdict::Skip(_) | Verdict::Refuse(_) => {
@@ -195,9 +194,7 @@ fn disabled(text: &[u8], program: &Program) -> Vec<u8> {
     let tokens = dump::token::Tokens::new(text, rules, dialect);
     let mut preserve = tokens.skip_while(|spanned| !spanned.token.is("PRESERVE"));
     match preserve.find(|spanned| spanned.token.is("ENABLE")) {
-        Some(enable) => {
-            [&text[..enable.span.start], b"DISABLE", &text[enable.span.end..]].concat()
-        }
+        Some(enable) => [&text[..enable.span.start], b"DISABLE", &text[enable.span.end..]].concat(),
         None => text.to_vec(),
     }
 }

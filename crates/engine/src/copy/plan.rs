@@ -109,7 +109,8 @@ pub fn first_change(before: &Database, after: &Database) -> Option<String> {
         return None;
     }
     let objects = |database: &Database| -> BTreeMap<String, String> {
-        let tables = database.tables.iter().map(|t| (format!("table {}", t.name), t.create.clone()));
+        let tables =
+            database.tables.iter().map(|t| (format!("table {}", t.name), t.create.clone()));
         let sequences =
             database.sequences.iter().map(|s| (format!("sequence {}", s.name), s.create.clone()));
         let programs = database

@@ -47,10 +47,8 @@ pub fn request(databases: &[(String, String)], same_server: bool) -> Result<()> 
 
 /// Whether there is such a database.
 pub async fn exists(conn: &mut Conn, name: &str) -> Result<bool> {
-    let sql = format!(
-        "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {}",
-        literal(name)
-    );
+    let sql =
+        format!("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {}", literal(name));
     Ok(!conn.rows(&sql).await?.is_empty())
 }
 
@@ -140,9 +138,13 @@ pub fn without_history(databases: &mut [Database], target: &ServerFacts) -> Vec<
     for database in databases {
         for table in database.tables.iter_mut().filter(|table| table.history) {
             table.history = false;
-            table.columns.retain(|column| !["row_start", "row_end"].contains(&column.name.as_str()));
+            table
+                .columns
+                .retain(|column| !["row_start", "row_end"].contains(&column.name.as_str()));
             let (database, table) = (&database.name, &table.name);
-            notes.push(format!("{database}.{table}: its history is not copied, the target takes none"));
+            notes.push(format!(
+                "{database}.{table}: its history is not copied, the target takes none"
+            ));
         }
     }
     notes

@@ -2,49 +2,40 @@
 //! shows.
 //!
 //! Promises: all tables change places in one statement, which the server does wholly or not at all;
-//! when something fails afterwards, everything goes back to what it was, and the old tables live
-//! until nothing can fail any more.
+//! whatever fails, and whenever, [`back`] makes everything what it was. The old tables live until
+//! nothing can fail any more. [`super::journal`] remembers what is needed for that.
+
+use serde::{Deserialize, Serialize};
 
 use super::catalog::{Database, Program};
 use super::objects::{self, Making, Placed};
+use super::precheck;
 use crate::error::Result;
 use crate::import::indexes::deferral::identifier;
+use crate::import::table::literal;
 use crate::mysql::conn::Conn;
 
 /// One database that is about to appear.
-#[derive(Debug)]
-pub struct Place<'a> {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
     /// Its name on the target.
-    pub target: &'a str,
+    pub target: String,
     /// The database that holds its tables now.
-    pub staging: &'a str,
+    pub staging: String,
     /// Where what is there now goes.
-    pub trash: &'a str,
+    pub trash: String,
     /// What the source holds.
-    pub source: &'a Database,
+    pub source: Database,
     /// What the target holds; `None` if there is no such database.
-    pub old: Option<&'a Database>,
+    pub old: Option<Database>,
 }
 
-/// Makes all places show their copies.
-pub async fn publish(
-    conn: &mut Conn,
-    places: &[Place<'_>],
-    making: &Making<'_>,
-    old_making: &Making<'_>,
-) -> Result<()> {
-    let outcome = forth(conn, places, making).await;
-    if outcome.is_err() {
-        back(conn, places, old_making).await?;
-    }
-    outcome
-}
-
-async fn forth(conn: &mut Conn, places: &[Place<'_>], making: &Making<'_>) -> Result<()> {
+/// Makes all places show their copies. After an error, [`back`] is due.
+pub async fn forth(conn: &mut Conn, places: &[Place], making: &Making<'_>) -> Result<()> {
     for place in places {
         let (charset, collation) = &place.source.charset;
         let verb = if place.old.is_some() { "ALTER" } else { "CREATE" };
-        let target = identifier(place.target);
+        let target = identifier(&place.target);
         let sql = format!("{verb} DATABASE {target} CHARACTER SET {charset} COLLATE {collation}");
         conn.query(sql.as_bytes()).await?;
         // A table with triggers cannot change its database.
@@ -53,30 +44,41 @@ async fn forth(conn: &mut Conn, places: &[Place<'_>], making: &Making<'_>) -> Re
     if let Some(sql) = exchange(places) {
         conn.query(sql.as_bytes()).await?;
     }
-    crate::run::failpoint::pass("copy-exchanged");
+    crate::run::failpoint::pass("after exchange");
     let programs: Vec<Placed<'_>> = places
         .iter()
-        .flat_map(|place| placed(place.target, &place.source.charset.1, &place.source.programs))
+        .flat_map(|place| placed(&place.target, &place.source.charset.1, &place.source.programs))
         .collect();
     objects::make(conn, making, &programs).await
 }
 
-/// Undoes as much of [`forth`] as was done.
-async fn back(conn: &mut Conn, places: &[Place<'_>], making: &Making<'_>) -> Result<()> {
+/// Undoes as much of [`forth`] as was done; can be done again.
+pub async fn back(conn: &mut Conn, places: &[Place], making: &Making<'_>) -> Result<()> {
     for place in places {
-        let programs = placed(place.target, &place.source.charset.1, &place.source.programs);
-        objects::remove(conn, &programs).await?;
+        if precheck::exists(conn, &place.target).await? {
+            let programs = placed(&place.target, &place.source.charset.1, &place.source.programs);
+            objects::remove(conn, &programs).await?;
+        }
     }
-    let is_exchanged = match places.iter().find_map(|place| Some((place, first_table(place)?))) {
-        Some((place, table)) => !is_there(conn, place.staging, table).await?,
-        None => old_tables(places).next().is_some(),
-    };
+    let is_exchanged =
+        match places.iter().find_map(|place| Some((place, moved(&place.source).next()?))) {
+            Some((place, table)) => !is_there(conn, &place.staging, table).await?,
+            None => match places
+                .iter()
+                .find_map(|place| Some((place, moved(place.old.as_ref()?).next()?)))
+            {
+                Some((place, table)) => is_there(conn, &place.trash, table).await?,
+                None => false,
+            },
+        };
     if is_exchanged && let Some(sql) = exchange_back(places) {
         conn.query(sql.as_bytes()).await?;
     }
     for place in places {
-        let target = identifier(place.target);
-        match place.old {
+        let target = identifier(&place.target);
+        match &place.old {
+            // Somebody else may have put something there meanwhile.
+            None if holds_tables(conn, &place.target).await? => {}
             None => {
                 conn.query(format!("DROP DATABASE IF EXISTS {target}").as_bytes()).await?;
             }
@@ -93,15 +95,19 @@ async fn back(conn: &mut Conn, places: &[Place<'_>], making: &Making<'_>) -> Res
     objects::make(conn, making, &programs).await
 }
 
-fn first_table<'a>(place: &Place<'a>) -> Option<&'a str> {
-    place.source.tables.first().map(|table| table.name.as_str())
-}
-
 async fn is_there(conn: &mut Conn, schema: &str, table: &str) -> Result<bool> {
     let sql = format!(
         "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
-        crate::import::table::literal(schema),
-        crate::import::table::literal(table)
+        literal(schema),
+        literal(table)
+    );
+    Ok(!conn.rows(&sql).await?.is_empty())
+}
+
+async fn holds_tables(conn: &mut Conn, schema: &str) -> Result<bool> {
+    let sql = format!(
+        "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} LIMIT 1",
+        literal(schema)
     );
     Ok(!conn.rows(&sql).await?.is_empty())
 }
@@ -110,8 +116,9 @@ fn placed<'a>(schema: &'a str, collation: &'a str, programs: &'a [Program]) -> V
     programs.iter().map(|program| Placed { schema, collation, program }).collect()
 }
 
-fn old_programs<'a>(place: &Place<'a>) -> Vec<Placed<'a>> {
-    place.old.map(|old| placed(place.target, &old.charset.1, &old.programs)).unwrap_or_default()
+fn old_programs(place: &Place) -> Vec<Placed<'_>> {
+    let old = place.old.as_ref();
+    old.map(|old| placed(&place.target, &old.charset.1, &old.programs)).unwrap_or_default()
 }
 
 /// Everything of a database that `RENAME TABLE` moves.
@@ -120,32 +127,32 @@ fn moved(database: &Database) -> impl Iterator<Item = &str> {
     tables.chain(database.sequences.iter().map(|sequence| sequence.name.as_str()))
 }
 
-fn old_tables<'a>(places: &'a [Place<'_>]) -> impl Iterator<Item = &'a str> {
-    places.iter().filter_map(|place| place.old).flat_map(moved)
-}
-
 /// Old tables go, new ones come.
-fn exchange(places: &[Place<'_>]) -> Option<String> {
+fn exchange(places: &[Place]) -> Option<String> {
     let mut moves = Vec::new();
     for place in places {
-        let old = place.old.map(|old| moved(old).collect::<Vec<_>>()).unwrap_or_default();
-        moves.extend(old.into_iter().map(|table| one_move(table, place.target, place.trash)));
+        let old = place.old.iter().flat_map(moved);
+        moves.extend(old.map(|table| one_move(table, &place.target, &place.trash)));
     }
     for place in places {
-        moves.extend(moved(place.source).map(|table| one_move(table, place.staging, place.target)));
+        moves.extend(
+            moved(&place.source).map(|table| one_move(table, &place.staging, &place.target)),
+        );
     }
     (!moves.is_empty()).then(|| format!("RENAME TABLE {}", moves.join(", ")))
 }
 
 /// New tables go, old ones come back.
-fn exchange_back(places: &[Place<'_>]) -> Option<String> {
+fn exchange_back(places: &[Place]) -> Option<String> {
     let mut moves = Vec::new();
     for place in places {
-        moves.extend(moved(place.source).map(|table| one_move(table, place.target, place.staging)));
+        moves.extend(
+            moved(&place.source).map(|table| one_move(table, &place.target, &place.staging)),
+        );
     }
     for place in places {
-        let old = place.old.map(|old| moved(old).collect::<Vec<_>>()).unwrap_or_default();
-        moves.extend(old.into_iter().map(|table| one_move(table, place.trash, place.target)));
+        let old = place.old.iter().flat_map(moved);
+        moves.extend(old.map(|table| one_move(table, &place.trash, &place.target)));
     }
     (!moves.is_empty()).then(|| format!("RENAME TABLE {}", moves.join(", ")))
 }

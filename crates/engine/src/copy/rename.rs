@@ -38,8 +38,12 @@ pub struct Renamed {
 /// Renames in a statement's text.
 pub fn rename(text: &[u8], renaming: &Renaming, rules: Rules, target: Target) -> Renamed {
     let tokens: Vec<_> = Tokens::new(text, rules, target).collect();
-    let mut renamed =
-        Renamed { text: Vec::with_capacity(text.len()), changed: 0, doubtful: Vec::new(), has_dynamic_sql: false };
+    let mut renamed = Renamed {
+        text: Vec::with_capacity(text.len()),
+        changed: 0,
+        doubtful: Vec::new(),
+        has_dynamic_sql: false,
+    };
     let is_dot = |index: Option<usize>| {
         index.and_then(|i| tokens.get(i)).is_some_and(|t| t.token == Token::Symbol(b'.'))
     };
@@ -86,7 +90,8 @@ mod tests {
     fn names_before_dots_are_databases() {
         let out = renamed("select `shop`.`t`.`a`, 'shop.t', x.shop from shop.t /* shop.t */");
         let text = String::from_utf8(out.text).unwrap();
-        let expected = "select `new``shop`.`t`.`a`, 'shop.t', x.shop from `new``shop`.t /* shop.t */";
+        let expected =
+            "select `new``shop`.`t`.`a`, 'shop.t', x.shop from `new``shop`.t /* shop.t */";
         assert_eq!(text, expected);
         assert_eq!((out.changed, out.doubtful.len()), (2, 0));
     }

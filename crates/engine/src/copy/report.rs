@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::snapshot::{Mode, Position};
+use super::snapshot::{Mode, Position, Snapshot};
 
 /// What became of a copy, whether it succeeded or not.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -51,6 +51,14 @@ pub struct SnapshotReport {
     pub locked_ms: u64,
     /// Where the binary log was.
     pub position: Position,
+}
+
+impl SnapshotReport {
+    /// What is told of a snapshot.
+    pub fn of(snapshot: &Snapshot) -> SnapshotReport {
+        let Snapshot { mode, locked_ms, position, .. } = snapshot;
+        SnapshotReport { mode: *mode, locked_ms: *locked_ms, position: position.clone() }
+    }
 }
 
 /// What became of a table.

@@ -14,14 +14,16 @@ const IDLE_SECONDS: u32 = 86_400;
 
 /// A session on the source that reads what is told of objects.
 pub async fn catalogue(source: &Endpoint) -> Result<Conn> {
-    let mut conn = Conn::open(source, "copy catalogue").await.map_err(|error| error.on(Side::Source))?;
+    let mut conn =
+        Conn::open(source, "copy catalogue").await.map_err(|error| error.on(Side::Source))?;
     reading(&mut conn).await.map_err(|error| error.on(Side::Source))?;
     Ok(conn)
 }
 
 /// A session on the source that reads rows: text comes in the bytes in which it is stored.
 pub async fn reader(source: &Endpoint) -> Result<Conn> {
-    let mut conn = Conn::open(source, "copy reader").await.map_err(|error| error.on(Side::Source))?;
+    let mut conn =
+        Conn::open(source, "copy reader").await.map_err(|error| error.on(Side::Source))?;
     let outcome = match reading(&mut conn).await {
         Ok(()) => conn.query(b"SET SESSION character_set_results = NULL").await.map(|_effect| ()),
         Err(error) => Err(error),

@@ -1,18 +1,14 @@
 //! The databases on the target that hold a copy until it is shown, and what it replaces until it is
 //! sure.
 //!
-//! Their names begin with [`PREFIX`] and end with the copy's tag. Promises to remove only what it
-//! names itself.
+//! Their names begin with [`PREFIX`] and the copy's tag; [`super::journal`] removes them.
 
 use super::catalog::Database;
 use super::plan::TableMake;
 use super::rename::Renaming;
-use super::session;
-use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::conn::Conn;
-use crate::mysql::facts::Flavor;
 
 /// How the names of all such databases begin.
 pub const PREFIX: &str = "dbferry_copy_";
@@ -85,23 +81,5 @@ impl Staging {
             })?;
         }
         Ok(())
-    }
-
-    /// Removes the databases; gives the names of those that are still there.
-    pub async fn remove(&mut self, target: &Endpoint, flavor: Flavor) -> Vec<String> {
-        let names: Vec<String> =
-            self.names.drain(..).flat_map(|(staging, trash)| [staging, trash]).collect();
-        let Ok(mut conn) = session::writer(target, flavor, "copy tidying").await else {
-            return names;
-        };
-        let mut left = Vec::new();
-        for name in names {
-            let sql = format!("DROP DATABASE IF EXISTS {}", identifier(&name));
-            if conn.query(sql.as_bytes()).await.is_err() {
-                left.push(name);
-            }
-        }
-        conn.close().await;
-        left
     }
 }

@@ -3,11 +3,13 @@
 //! Pure. The one place that knows, type by type, which text of a value loses nothing on its way, and
 //! which expression tells two values apart on both servers.
 
+use serde::{Deserialize, Serialize};
+
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::facts::Flavor;
 
 /// A table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// Its name.
     pub name: String,
@@ -30,7 +32,7 @@ pub struct Table {
 }
 
 /// A column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name.
     pub name: String,
@@ -49,7 +51,7 @@ pub struct Column {
 }
 
 /// A key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
     /// Its name.
     pub name: String,
@@ -111,9 +113,7 @@ impl Table {
             "enum" | "set" | "bit" => Bound::Ordinal,
             "date" | "datetime" | "timestamp" | "time" | "uuid" | "inet4" | "inet6" => Bound::Word,
             "binary" | "varbinary" => Bound::Binary,
-            "char" | "varchar" => {
-                Bound::Text(column.charset.clone()?, column.collation.clone()?)
-            }
+            "char" | "varchar" => Bound::Text(column.charset.clone()?, column.collation.clone()?),
             // Fractions have no exact literals, and long values no whole keys.
             _ => return None,
         };
@@ -215,7 +215,14 @@ impl Column {
     /// Whether an INSERT writes it as a number.
     pub fn is_number(&self) -> bool {
         const NUMBERS: [&str; 9] = [
-            "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double",
+            "tinyint",
+            "smallint",
+            "mediumint",
+            "int",
+            "bigint",
+            "decimal",
+            "float",
+            "double",
             "year",
         ];
         NUMBERS.contains(&self.data_type.as_str()) || self.is_ordinal()

@@ -51,7 +51,11 @@ pub fn checks(tables: &[Arrived], wanted: Verified) -> Vec<Check> {
     for (job, table) in tables.iter().enumerate() {
         let digest = wanted == Verified::Checksum || table.warnings > 0;
         if digest {
-            checks.extend(table.chunks.iter().map(|chunk| Check { job, chunk: chunk.clone(), digest }));
+            checks.extend(table.chunks.iter().map(|chunk| Check {
+                job,
+                chunk: chunk.clone(),
+                digest,
+            }));
         } else if wanted == Verified::Rows {
             let chunk = Chunk { number: 0, condition: None, key: None };
             checks.push(Check { job, chunk, digest });
@@ -140,7 +144,12 @@ async fn sum(conn: &mut Conn, job: &Job, schema: &str, check: &Check) -> Result<
 }
 
 /// The keys of the first rows of a chunk that are not the same, in the order of the key.
-async fn keys(source: &mut Conn, target: &mut Conn, job: &Job, chunk: &Chunk) -> Result<Vec<String>> {
+async fn keys(
+    source: &mut Conn,
+    target: &mut Conn,
+    job: &Job,
+    chunk: &Chunk,
+) -> Result<Vec<String>> {
     let Some((key, columns)) = job.table.chunk_key() else { return Ok(Vec::new()) };
     let names: Vec<String> = columns.iter().map(|(c, _)| identifier(&c.name)).collect();
     let list = |schema: &str| {
@@ -163,15 +172,15 @@ async fn keys(source: &mut Conn, target: &mut Conn, job: &Job, chunk: &Chunk) ->
             (Some(one), Some(other)) => one.iter().eq(other.iter()),
             _ => false,
         };
-        if !same && found.len() < KEYS_MAX {
-            if let Some(cells) = one.as_ref().or(other.as_ref()) {
-                let shown = columns.iter().zip(cells.iter().skip(1)).map(|((column, _), cell)| {
-                    let text = String::from_utf8_lossy(cell.unwrap_or_default());
-                    let text: String = text.chars().take(KEY_CHARS_MAX).collect();
-                    format!("{}={text}", column.name)
-                });
-                found.push(shown.collect::<Vec<_>>().join(", "));
-            }
+        if let Some(cells) = one.as_ref().or(other.as_ref()).filter(|_| !same)
+            && found.len() < KEYS_MAX
+        {
+            let shown = columns.iter().zip(cells.iter().skip(1)).map(|((column, _), cell)| {
+                let text = String::from_utf8_lossy(cell.unwrap_or_default());
+                let text: String = text.chars().take(KEY_CHARS_MAX).collect();
+                format!("{}={text}", column.name)
+            });
+            found.push(shown.collect::<Vec<_>>().join(", "));
         }
     }
 }

@@ -26,12 +26,23 @@ pub(super) struct Facts {
     pub(super) target: String,
     /// How it ended.
     pub(super) exit: Exit,
+    /// Nothing was to be copied.
+    pub(super) verify_only: bool,
 }
 
 /// A few lines for the terminal.
 pub(super) fn for_people(facts: &Facts, outcome: &Result<Report, Failure>) -> String {
     let mut lines = Vec::new();
     match outcome {
+        Ok(report) if facts.verify_only => {
+            lines.extend(notes(report));
+            let tables = size::count(report.tables.len() as u64);
+            let (by, took) = (word(report), duration(report.verify_seconds));
+            let Facts { source, target, .. } = facts;
+            lines.push(format!(
+                "{source} and {target}: {tables} tables are the same by {by} ({took})"
+            ));
+        }
         Ok(report) => {
             lines.extend(tables(report));
             lines.extend(notes(report));
@@ -41,16 +52,26 @@ pub(super) fn for_people(facts: &Facts, outcome: &Result<Report, Failure>) -> St
             lines.extend(notes(&failure.report));
             lines.push(format!("dbferry: error: {}", failure.error));
             lines.extend(differences(&failure.report));
-            lines.push("  the target shows what it showed before".to_owned());
+            lines.extend(standing(facts, failure));
             if let Some(advice) = failure.error.advice() {
                 lines.push(format!("  hint: {advice}"));
-            }
-            for name in &failure.report.left_behind {
-                lines.push(format!("  left behind on the target: database {name}"));
             }
         }
     }
     lines.join("\n")
+}
+
+/// What the target shows after a failure.
+fn standing(facts: &Facts, failure: &Failure) -> Option<String> {
+    match (facts.verify_only, failure.report.left_behind.first()) {
+        (true, _) => None,
+        (false, None) => Some("  the target shows what it showed before".to_owned()),
+        (false, Some(name)) => Some(format!(
+            "  the copy could not be tidied up on the target ({name}…); to make it as it was: \
+             dbferry repair --to {}",
+            facts.target
+        )),
+    }
 }
 
 fn success(facts: &Facts, report: &Report) -> String {

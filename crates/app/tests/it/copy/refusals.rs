@@ -1,0 +1,80 @@
+//! What a copy refuses, and that it then changes nothing.
+
+use sandbox::{Flavor, Server, state};
+
+use super::{Pair, comparable};
+use crate::import_errors::Ended;
+use crate::sameness::dbferry;
+
+#[test]
+fn a_target_that_holds_something_stays_as_it_is() {
+    for flavor in Flavor::ALL {
+        let pair = Pair::start(flavor);
+        pair.source.sql("CREATE DATABASE a; CREATE TABLE a.t (i INT); CREATE DATABASE b").unwrap();
+        pair.target.sql("CREATE DATABASE a; CREATE VIEW a.v AS SELECT 1 AS one").unwrap();
+        let before = state::canonical(&pair.target).unwrap();
+        pair.copy("b,a", &[]).check(1, &["a on the target is not empty", "--replace"]);
+        assert_eq!(state::canonical(&pair.target).unwrap(), before);
+        // An empty one is filled.
+        pair.target.sql("DROP VIEW a.v").unwrap();
+        pair.copy("b,a", &[]).check(0, &["copied"]);
+        assert_eq!(comparable(&pair.target), comparable(&pair.source));
+    }
+}
+
+#[test]
+fn requests_that_make_no_sense_are_refused() {
+    let pair = Pair::start(Flavor::MariaDb);
+    pair.source.sql("CREATE DATABASE a; CREATE DATABASE b").unwrap();
+    pair.copy("nosuch", &[]).check(3, &["no database nosuch"]);
+    pair.copy("a,a:c", &[]).check(2, &["a is named twice"]);
+    pair.copy("a:c,b:c", &[]).check(2, &["c would be written twice"]);
+    pair.copy("mysql:copy", &[]).check(2, &["mysql is not for copying"]);
+    pair.copy("a:", &[]).check(2, &["NAME:NEW_NAME"]);
+    let onto_itself = |databases: &str| -> Ended {
+        let url = |server: &Server| server.url(None);
+        let mut command = dbferry();
+        command.args(["copy", "--from", &url(&pair.source), "--to", &url(&pair.source)]);
+        Ended::of(command.args(["--databases", databases, "--no-progress"]).output().unwrap())
+    };
+    onto_itself("a").check(2, &["the same server"]);
+    onto_itself("a:b,b:c").check(2, &["the same server"]);
+    onto_itself("a:c").check(0, &["copied"]);
+    assert_eq!(pair.leftovers(), [""; 0]);
+}
+
+#[test]
+fn what_the_target_does_not_take_shows_before_any_row_is_read() {
+    let pair = Pair {
+        source: Server::start(Flavor::MySql).unwrap(),
+        target: Server::start(Flavor::MariaDb).unwrap(),
+    };
+    pair.source
+        .sql("CREATE DATABASE a; CREATE TABLE a.t (v VARCHAR(9) COLLATE utf8mb4_0900_ai_ci)")
+        .unwrap();
+    let before = state::canonical(&pair.target).unwrap();
+    pair.copy("a", &[]).check(1, &["no collation utf8mb4_0900_ai_ci"]);
+    assert_eq!(state::canonical(&pair.target).unwrap(), before);
+}
+
+#[test]
+fn passwords_of_both_servers_are_hidden_and_found() {
+    let pair = Pair::start(Flavor::MariaDb);
+    pair.source
+        .sql("CREATE DATABASE a; CREATE USER r IDENTIFIED BY 'one'; GRANT ALL ON *.* TO r")
+        .unwrap();
+    pair.target.sql("CREATE USER w IDENTIFIED BY 'two'; GRANT ALL ON *.* TO w").unwrap();
+    let at = |server: &Server, login: &str| format!("mysql://{login}@127.0.0.1:{}", server.port());
+    let run = |from: &str, to: &str, variables: &[(&str, &str)]| {
+        let mut command = dbferry();
+        command.args(["copy", "--from", &at(&pair.source, from), "--to", &at(&pair.target, to)]);
+        command.args(["--databases", "a", "--replace", "--no-progress"]);
+        Ended::of(command.envs(variables.iter().copied()).output().unwrap())
+    };
+    run("r:one", "w:two", &[]).check(0, &[]);
+    run("r:two", "w:two", &[]).check(3, &["log in to", "r@"]);
+    let variables = [("DBFERRY_SOURCE_PASSWORD", "one"), ("DBFERRY_PASSWORD", "two")];
+    run("r", "w", &variables).check(0, &[]);
+    // The target's password is not for the source.
+    run("r", "w", &variables[1..]).check(3, &["log in to"]);
+}
