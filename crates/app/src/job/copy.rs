@@ -1,24 +1,23 @@
 //! A job that copies databases of one instance into another: from the job in the store to a run of
 //! the engine.
 //!
-//! A copy cannot be taken up where it was: each attempt begins at the start, under a tag of its own.
-//! Promises: what the target shows is replaced wholly or not at all; an attempt that was dropped
-//! before it published leaves nothing behind. What an attempt of a process that died has left on
-//! the target is not touched, for it may hold what was there before: the job fails and names it.
+//! A copy cannot be taken up where it was: each attempt begins at the start, under a tag of its own,
+//! when nothing is left of those before it. Promises: what the target shows is replaced wholly or not
+//! at all, and an attempt that was dropped leaves nothing behind.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::copy::chunk::CHUNK_BYTES;
 use engine::copy::report::{Report, Verified};
-use engine::copy::staging::{PREFIX, Staging};
-use engine::copy::{self, LANES_MAX, Options};
+use engine::copy::staging::PREFIX;
+use engine::copy::{self, LANES_MAX, Options, journal};
 use engine::endpoint::Endpoint;
 use engine::error::{Error, ErrorKind, Side};
 use engine::import::Surroundings;
 use engine::import::guard::Definer;
 use engine::import::table::literal;
 use engine::mysql::conn::Conn;
-use engine::mysql::facts::Flavor;
 use serde_json::json;
 use store::{Claimed, Instance};
 
@@ -27,10 +26,8 @@ use crate::app::App;
 use crate::service::copies::Payload;
 use crate::service::instances;
 
-/// Digits of the job's public id that its tags begin with.
-const TAG_DIGITS: usize = 12;
-/// Databases that a message names; of more it says how many there are.
-const NAMED_MAX: usize = 6;
+/// Digits of the job's public id that its tags begin with; a tag has 32 at most.
+const TAG_DIGITS: usize = 24;
 /// What the engine says it does while the target's databases change places.
 const PUBLISHING: &str = "publishing";
 /// Percent when all rows are in: comparing and publishing are still to come.
@@ -40,10 +37,9 @@ const ROWS_PERCENT: u64 = 90;
 pub struct Ready {
     source: Endpoint,
     target: Endpoint,
-    flavor: Flavor,
     options: Options,
-    /// How the tags of all attempts begin.
-    tags: String,
+    /// How the names of what all attempts make on the target begin.
+    names: String,
     attempt: u32,
     source_bytes: Option<u64>,
     /// The engine has come to its end, and has tidied up behind itself.
@@ -58,18 +54,14 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
     let source = job.source_instance_id.as_deref().ok_or_else(|| faulty("a copy has a source"))?;
     let source = one(app, job.account, source, payload.source_created_at).await?;
     let target = one(app, job.account, &job.instance_id, payload.target_created_at).await?;
-    let flavor = match target.engine {
-        store::Engine::MariaDb => Flavor::MariaDb,
-        store::Engine::MySql | store::Engine::SqlServer => Flavor::MySql,
-    };
-    let tags = format!("{}_", job.public_id.get(..TAG_DIGITS).unwrap_or(&job.public_id));
+    // The number begins with a letter that the digits do not have.
+    let tags = format!("{}n", job.public_id.get(..TAG_DIGITS).unwrap_or(&job.public_id));
     let tag = format!("{tags}{}", job.attempt);
     Ok(Ready {
         source: instances::as_administrator(app, &source).await.map_err(refused)?,
         target: instances::as_administrator(app, &target).await.map_err(refused)?,
-        flavor,
         options: options(app, payload.databases, tag),
-        tags,
+        names: format!("{PREFIX}{tags}"),
         attempt: job.attempt,
         source_bytes: payload.source_bytes,
         is_tidy: AtomicBool::new(false),
@@ -111,7 +103,7 @@ impl Ready {
     /// Runs the copy; gives what the store keeps of a success.
     pub async fn run(&self, surroundings: &Surroundings) -> Result<String, Error> {
         if self.attempt > 1 {
-            self.check_remains().await?;
+            self.tidy().await?;
         }
         let outcome = copy::run(&self.source, &self.target, &self.options, surroundings).await;
         let left = match &outcome {
@@ -127,37 +119,31 @@ impl Ready {
                 error.message = format!("on the source: {}", error.message);
             }
             if !failure.report.left_behind.is_empty() {
-                let named = named(&failure.report.left_behind);
-                error.message = format!("{} (left on the target: {named})", error.message);
+                error.message = format!("{} (left on the target: {})", error.message, self.names);
             }
             error
         })
     }
 
-    /// Fails if an earlier attempt has left databases on the target.
-    async fn check_remains(&self) -> Result<(), Error> {
+    /// Undoes what earlier attempts have left on the target. One of a process that still lives, or
+    /// whose connections are still to go, has to end first.
+    async fn tidy(&self) -> Result<(), Error> {
         let mut conn = Conn::open(&self.target, "copy").await?;
-        let begin = format!("{PREFIX}{}", self.tags);
-        let rows = conn
-            .rows(&format!(
-                "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, {}) = \
-                 {} ORDER BY SCHEMA_NAME",
-                begin.len(),
-                literal(&begin)
-            ))
-            .await?;
-        conn.close().await;
-        let left: Vec<String> =
-            rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect();
-        if left.is_empty() {
-            return Ok(());
+        let found = remains(&mut conn, &self.names).await?;
+        for tag in found.iter().filter_map(|name| tag_of(name)).collect::<BTreeSet<_>>() {
+            for repaired in journal::repair(&self.target, Some(tag)).await? {
+                tracing::info!(tag, what = repaired.what, "an earlier attempt had died");
+            }
         }
-        let text = format!(
-            "an earlier attempt was broken off, and it is not known how far it was: look at the target's \
-             databases, then drop {}",
-            named(&left)
-        );
-        Err(Error::new(ErrorKind::Refused, Side::Target, text))
+        let found = remains(&mut conn, &self.names).await?;
+        conn.close().await;
+        match found.is_empty() {
+            true => Ok(()),
+            false => {
+                let text = "an earlier attempt still works on the target";
+                Err(Error::new(ErrorKind::Unreachable, Side::Target, text))
+            }
+        }
     }
 
     /// How far it is, as the store keeps it. The percentage is a guess: the source estimates its
@@ -178,22 +164,16 @@ impl Ready {
         (text.to_string(), u8::try_from(percent).unwrap_or(0))
     }
 
-    /// Removes what a run that was dropped has left. It had not begun to publish, so that all of it
-    /// is its own.
+    /// Undoes what a run that was dropped has left.
     pub async fn clean_up(&self) -> Result<(), Error> {
         if self.is_tidy.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let mut staging = Staging::new(&self.options.tag, &self.options.databases);
-        let left = staging.remove(&self.target, self.flavor).await;
-        if left.is_empty() {
-            return Ok(());
-        }
-        Err(faulty(&format!("left on the target: {}", named(&left))))
+        journal::repair(&self.target, Some(&self.options.tag)).await.map(|_repaired| ())
     }
 }
 
-/// Not while the databases change places.
+/// Not while the databases change places: whether it was cancelled has one answer.
 pub fn may_be_dropped(surroundings: &Surroundings) -> bool {
     surroundings.progress.activity() != PUBLISHING
 }
@@ -212,12 +192,20 @@ fn succeeded(report: &Report) -> String {
     .to_string()
 }
 
-fn named(databases: &[String]) -> String {
-    let shown = databases.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
-    match databases.len().checked_sub(NAMED_MAX) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
-    }
+/// The target's databases that attempts have made.
+async fn remains(conn: &mut Conn, names: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, {}) = {}",
+        names.len(),
+        literal(names)
+    );
+    let rows = conn.rows(&sql).await?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+}
+
+/// The tag in the name of a database that an attempt has made.
+fn tag_of(name: &str) -> Option<&str> {
+    name.strip_prefix(PREFIX)?.split('_').next()
 }
 
 fn faulty(what: &str) -> Error {

@@ -49,6 +49,7 @@ pub(crate) struct Site {
     /// Of the account that owns the instance.
     pub(crate) key: Key,
     options: Vec<String>,
+    environment: Vec<(String, String)>,
     folder: TempDir,
 }
 
@@ -112,20 +113,29 @@ impl Drop for Service {
 impl Site {
     /// A service with these options, an empty MariaDB with one database `imp`, and a key.
     pub(crate) fn start(options: &[&str]) -> Site {
+        Site::start_in(options, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_in(options: &[&str], environment: &[(&str, &str)]) -> Site {
         let server = Server::start_with(Flavor::MariaDb, &sameness::options()).unwrap();
         server.sql("CREATE DATABASE imp").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let key = new_key(&folder, "shop");
         add_instance(&folder, INSTANCE, &key, &server);
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let service = Service::start(&mut serve(&folder, "127.0.0.1:0", &options));
-        Site { service, server, key, options, folder }
+        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        let environment: Vec<(String, String)> = environment.iter().map(owned).collect();
+        let mut command = serve(&folder, "127.0.0.1:0", &options);
+        let service = Service::start(command.envs(environment.clone()));
+        Site { service, server, key, options, environment, folder }
     }
 
     /// Starts the service again at the same address. It must have been ended before.
     pub(crate) fn restart(&mut self) {
         let address = self.service.address.clone();
-        self.service = Service::start(&mut serve(&self.folder, &address, &self.options));
+        let mut command = serve(&self.folder, &address, &self.options);
+        self.service = Service::start(command.envs(self.environment.clone()));
     }
 
     /// A folder that goes with the site.
@@ -148,6 +158,36 @@ impl Site {
     /// Registers the server once more, for another account.
     pub(crate) fn add_instance(&self, id: &str, key: &Key) {
         add_instance(&self.folder, id, key, &self.server);
+    }
+
+    /// Registers any server, with further arguments.
+    pub(crate) fn register(&self, id: &str, key: &Key, url: &str, arguments: &[&str]) {
+        let own = ["--url", url, "--account", &key.account, "--region", REGION];
+        let mut command = dbferry();
+        // What is given last would be refused as given twice.
+        let own = if arguments.contains(&"--region") { &own[..4] } else { &own[..] };
+        run(command.args(["instance", "add", id]).args(own).args(arguments), &self.folder);
+    }
+
+    /// Has the service look at an instance.
+    pub(crate) fn look_at(&self, id: &str, key: &Key) {
+        let arguments = ["instance", "check", id, "--account", &key.account];
+        run(dbferry().args(arguments), &self.folder);
+    }
+
+    /// What the next [`Site::restart`] leaves out of the environment: all that it began with.
+    pub(crate) fn forget_environment(&mut self) {
+        self.environment.clear();
+    }
+
+    /// The service's data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        data(&self.folder)
+    }
+
+    /// Waits until the service has ended by itself.
+    pub(crate) fn wait_end(&mut self) {
+        self.service.child.wait().unwrap();
     }
 
     /// Sends a file to the upload area of a key's account.

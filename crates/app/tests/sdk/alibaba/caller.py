@@ -80,6 +80,8 @@ class Classic:
 
         key_id, secret = key(asked)
         client = AcsClient(key_id, secret, REGION)
+        # The client sends its own.
+        parameters = {name: parameters[name] for name in parameters if name != "RegionId"}
         request = getattr(self, self.way)(action, parameters)
         fixed = asked.get("nonce")
         patched = mock.patch("aliyunsdkcore.utils.parameter_helper.get_uuid", lambda: fixed)
@@ -95,9 +97,7 @@ class Classic:
         request = getattr(module, f"{action}Request")()
         request.set_endpoint(ENDPOINT)
         for name, value in parameters.items():
-            # The region is the client's.
-            if name != "RegionId":
-                getattr(request, f"set_{name}")(value)
+            getattr(request, f"set_{name}")(value)
         return request
 
     def get(self, action, parameters, method="GET"):

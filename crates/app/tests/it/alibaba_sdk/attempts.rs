@@ -1,0 +1,82 @@
+//! Copies of a service that dies, and copies that fail.
+
+use super::{Client, Held, Pair, TARGET};
+use crate::interrupt::wait_until;
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+/// The source's tables are there when the service comes again, whenever it died.
+fn check_death(place: &str) {
+    let failpoint = format!("{place}:1");
+    let mut pair =
+        Pair::start_in(&["--lease-seconds", "2"], &[("DBFERRY_FAILPOINT", failpoint.as_str())]);
+    pair.fill();
+    let mut client = Client::start(&pair.site, &pair.site.key, "newest");
+    let id = client.submit();
+    pair.site.wait_end();
+    pair.site.forget_environment();
+    pair.site.restart();
+    client.follow();
+    assert_eq!(client.import_status(&id), "Success");
+    wait_until(|| pair.is_tidy());
+    pair.check_same(place);
+}
+
+#[test]
+fn a_copy_survives_that_the_service_dies_with_all_rows_copied() {
+    check_death("rows copied");
+}
+
+#[test]
+fn a_copy_survives_that_the_service_dies_before_the_exchange() {
+    check_death("before exchange");
+}
+
+#[test]
+fn a_copy_survives_that_the_service_dies_after_the_exchange() {
+    check_death("after exchange");
+}
+
+#[test]
+fn a_copy_survives_that_the_service_dies_when_all_is_shown() {
+    check_death("copy settled");
+}
+
+#[test]
+fn a_copy_that_waits_survives_a_kill() {
+    let mut pair = Pair::start(&["--lease-seconds", "2"]);
+    pair.fill();
+    let mut client = Client::start(&pair.site, &pair.site.key, "newest");
+    let held = Held::on(&pair.site.server, "shop.orders WRITE");
+    let id = client.submit();
+    wait_until(|| client.import_status(&id) == "FullImporting");
+    pair.site.service.end(Signal::SIGKILL);
+    pair.site.restart();
+    assert_eq!(client.status(TARGET), "ImportingFromOthers");
+    drop(held);
+    client.follow();
+    assert_eq!(client.import_status(&id), "Success");
+    pair.check_same("killed");
+}
+
+#[test]
+fn a_copy_that_fails_says_why_and_leaves_the_target() {
+    let pair = Pair::start(&[]);
+    pair.fill();
+    let before = sandbox::state::canonical(&pair.target).unwrap();
+    // The target has no such engine.
+    pair.site.server.sql("INSTALL SONAME 'ha_blackhole'").unwrap();
+    pair.site.server.sql("CREATE TABLE shop.hole (secret INT) ENGINE=BLACKHOLE").unwrap();
+    for mode in ["classic-typed", "newest-xml", "pop-post"] {
+        let mut client = Client::start(&pair.site, &pair.site.key, mode);
+        let id = client.submit();
+        client.follow();
+        let listed = client.listed(&id);
+        assert_eq!(listed["ImportDataStatus"], "Failed");
+        let why = super::text(&listed["ImportDataStatusDescription"]);
+        assert!(why.contains("BLACKHOLE") && why.contains("shop.hole"), "{why}");
+        let asked = json!({"DBInstanceId": TARGET, "ImportId": id.parse::<i64>().unwrap()});
+        client.check_refused("OperationDenied.IncorrectTaskStatus", "CancelImport", &asked);
+        pair.check_untouched(&before, mode);
+    }
+}
