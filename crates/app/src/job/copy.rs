@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::copy::chunk::CHUNK_BYTES;
 use engine::copy::report::{Report, Verified};
-use engine::copy::staging::PREFIX;
+use engine::copy::staging::{PREFIX, Staging};
 use engine::copy::{self, LANES_MAX, Options, journal};
 use engine::endpoint::Endpoint;
 use engine::error::{Error, ErrorKind, Side};
@@ -114,7 +114,7 @@ impl Ready {
         let is_tidy = left.is_empty() || !may_be_dropped(surroundings);
         self.is_tidy.store(is_tidy, Ordering::Relaxed);
         outcome.map(|report| succeeded(&report)).map_err(|failure| {
-            let mut error = failure.error;
+            let mut error = self.in_their_words(failure.error);
             if error.side == Side::Source {
                 error.message = format!("on the source: {}", error.message);
             }
@@ -123,6 +123,20 @@ impl Ready {
             }
             error
         })
+    }
+
+    /// An error that names the databases as who asked for the copy knows them.
+    fn in_their_words(&self, mut error: Error) -> Error {
+        let staging = Staging::new(&self.options.tag, &self.options.databases);
+        // The last ones first: the name of the tenth begins like that of the first.
+        for (index, (name, _)) in self.options.databases.iter().enumerate().rev() {
+            let own = staging.of(index);
+            error.message = error.message.replace(own, name);
+            for part in [&mut error.object.schema, &mut error.object.table].into_iter().flatten() {
+                *part = part.replace(own, name);
+            }
+        }
+        error
     }
 
     /// Undoes what earlier attempts have left on the target. One of a process that still lives, or
