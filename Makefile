@@ -1,7 +1,7 @@
 # Everything a contributor runs. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup mysql build fmt lint test demo corpus bench bench-quick fuzz clean
+.PHONY: help setup mysql build fmt lint test openapi demo corpus bench bench-quick fuzz clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,6 +24,9 @@ lint: setup ## Check format and lints
 
 test: setup mysql lint build ## Run every test against real servers
 	@scripts/cargo nextest run --workspace --locked
+
+openapi: setup ## Write docs/openapi.json anew
+	@DBFERRY_WRITE_OPENAPI=1 scripts/cargo nextest run -p app --locked -E 'test(the_committed_description)'
 
 demo: setup ## Show an import, side by side with the stock client
 	@scripts/demo

@@ -5,12 +5,16 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use engine::run::stop::Stop;
 use store::{SealingKey, Store};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::rates::Rates;
+use crate::http::traffic::Traffic;
+use crate::job::loading::Loading;
+use crate::service::watching::Watchers;
 
 /// The service's parts.
 pub struct App {
@@ -22,6 +26,10 @@ pub struct App {
     pub clock: Clock,
     /// How often keys may ask.
     pub rates: Rates,
+    /// How many requests were answered, and how fast.
+    pub traffic: Traffic,
+    /// What imports have brought in.
+    pub loading: Loading,
     /// Wakes the worker: there may be a job.
     pub work: Notify,
     /// Where jobs work.
@@ -30,6 +38,10 @@ pub struct App {
     pub receiving: Places,
     /// Makes running jobs ask now whether they are to be cancelled.
     pub cancelled: Notify,
+    /// Those who wait for news of jobs.
+    pub watchers: Watchers,
+    /// The service is to stop: whoever could go on for long ends.
+    pub stop: Stop,
 }
 
 impl App {
@@ -39,8 +51,23 @@ impl App {
         let store = open_store(&settings).await?;
         let (work, cancelled) = (Notify::new(), Notify::new());
         let (clock, rates) = (Clock::start(), Rates::default());
+        let (traffic, loading) = (Traffic::default(), Loading::default());
         let (places, receiving) = (Places::default(), Places::default());
-        Ok(App { store, settings, clock, rates, work, places, receiving, cancelled })
+        let (watchers, stop) = (Watchers::default(), Stop::new());
+        Ok(App {
+            store,
+            settings,
+            clock,
+            rates,
+            traffic,
+            loading,
+            work,
+            places,
+            receiving,
+            cancelled,
+            watchers,
+            stop,
+        })
     }
 }
 

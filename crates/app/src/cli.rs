@@ -9,15 +9,23 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod completions;
+pub mod config;
 pub mod connection;
 pub mod copy;
 pub mod import;
 pub mod inspect;
 pub mod instance;
+pub mod job;
 pub mod key;
+pub mod man;
+pub mod meter;
 pub mod progress_bar;
+pub mod remote;
 pub mod repair;
 pub mod serve;
+pub mod upload;
+pub mod uploads;
 
 /// Loads SQL dump files into MySQL and MariaDB servers, and copies databases between them.
 #[derive(Debug, Parser)]
@@ -45,6 +53,18 @@ pub enum Command {
     Key(key::Args),
     /// Servers that the service imports into
     Instance(instance::Args),
+    /// Send a file to a service
+    Upload(upload::Args),
+    /// List the files that a service has
+    Uploads(uploads::Args),
+    /// Jobs of a service
+    Job(job::Args),
+    /// The service's settings
+    Config(config::Args),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Args),
+    /// Write manual pages into a folder
+    Man(man::Args),
 }
 
 /// How a command ended.
@@ -101,6 +121,12 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Key(args) => key::run(args),
         Command::Instance(args) => instance::run(args),
+        Command::Upload(args) => upload::run(args),
+        Command::Uploads(args) => uploads::run(args),
+        Command::Job(args) => job::run(args),
+        Command::Config(args) => config::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     ExitCode::from(exit.code())
 }

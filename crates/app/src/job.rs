@@ -5,6 +5,7 @@
 
 pub mod copy;
 pub mod import;
+pub mod loading;
 
 use engine::error::{Error, ErrorKind, Side};
 use engine::import::Surroundings;
@@ -44,7 +45,10 @@ impl Ready {
     pub async fn run(&self, surroundings: &Surroundings, gauge: &Gauge) -> Result<String, Error> {
         match self {
             Ready::Import(import) => match import::run(import, surroundings, gauge).await {
-                Ok(report) => Ok(import::succeeded(&report)),
+                Ok(report) => {
+                    tracing::info!(rows = report.rows, seconds = report.seconds, "job succeeded");
+                    Ok(import::succeeded(&report))
+                }
                 Err(failure) => Err(failure.error),
             },
             Ready::Copy(copy) => copy.run(surroundings).await,

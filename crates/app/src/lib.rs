@@ -13,4 +13,5 @@ pub mod config;
 pub mod http;
 pub mod job;
 pub mod service;
+pub mod supervisor;
 pub mod worker;

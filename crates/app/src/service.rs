@@ -5,7 +5,9 @@
 pub mod copies;
 pub mod imports;
 pub mod instances;
+pub mod requests;
 pub mod uploads;
+pub mod watching;
 
 use store::Error as StoreError;
 
@@ -40,6 +42,12 @@ pub enum Refusal {
     WrongOffset(u64),
     /// Somebody else sends the same file just now.
     Receiving,
+    /// The first request with this key is still worked on.
+    Pending,
+    /// The key was used for another request.
+    OtherRequest,
+    /// The account waits for as much as it may.
+    TooMany,
     /// The sender went away: how.
     BrokenOff(String),
     /// The server refuses; its error number. What it says may hold values.

@@ -15,6 +15,7 @@ use engine::run::stop::Stop;
 use store::{Beat, Claimed, Error as StoreError, Outcome};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
+use tracing::Instrument;
 
 use crate::app::{App, Place, told};
 use crate::clock::random_hex;
@@ -51,7 +52,10 @@ pub async fn run(app: Arc<App>, stop: Stop) {
         if jobs.len() < app.settings.workers
             && let Some(claimed) = claim(&app, &owner).await
         {
-            jobs.spawn(work(Arc::clone(&app), claimed, began, stop.clone()));
+            // Also where only errors are logged they have to say whose they are.
+            let job = &claimed.job;
+            let span = tracing::error_span!("job", job = job.public_id, attempt = job.attempt);
+            jobs.spawn(work(Arc::clone(&app), claimed, began, stop.clone()).instrument(span));
             continue;
         }
         tokio::select! {
@@ -97,8 +101,7 @@ enum Ended {
 }
 
 async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
-    let job = claimed.job.public_id.clone();
-    tracing::info!(job, attempt = claimed.job.attempt, "job begins");
+    tracing::info!("job begins");
     if claimed.job.attempt > ATTEMPTS_MAX {
         let text = import::failed_because("it was begun too often and never came to an end");
         finish(&app, &claimed, Outcome::Failed(&text)).await;
@@ -122,14 +125,14 @@ async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
         match tokio::time::timeout(END_MAX, ready.end()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(job, error = error.without_server_text(), "end its connections");
+                tracing::warn!(error = error.without_server_text(), "end its connections");
             }
-            Err(_) => tracing::warn!(job, "the server does not let a job's connections end"),
+            Err(_) => tracing::warn!("the server does not let a job's connections end"),
         }
     }
     let is_over = settle(&app, &claimed, ended).await;
     if let Err(error) = ready.clean_up(is_over).await {
-        tracing::warn!(job, error = error.without_server_text(), "clean up after a job");
+        tracing::warn!(error = error.without_server_text(), "clean up after a job");
     }
 }
 
@@ -152,6 +155,7 @@ async fn follow(
 ) -> Ended {
     let Following { began, places, held } = following;
     let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
+    let _running = app.loading.begin(&surroundings.progress);
     let gauge = Gauge::default();
     let mut run = Box::pin(async {
         for place in places {
@@ -314,7 +318,7 @@ async fn settle(app: &App, claimed: &Claimed, ended: Ended) -> bool {
         Ended::Run(Ok(text)) => finish(app, claimed, Outcome::Succeeded(&text)).await,
         Ended::Run(Err(error)) if is_passing(&error, claimed.job.attempt) => {
             let error = error.without_server_text();
-            tracing::warn!(job = claimed.job.public_id, error, "job is put back");
+            tracing::warn!(error, "job is put back");
             // Not at once again: a server that starts needs its time. The lease still holds.
             let pause = Duration::from_secs(u64::from(app.settings.lease_seconds)) / 2;
             tokio::time::sleep(pause).await;
@@ -322,13 +326,19 @@ async fn settle(app: &App, claimed: &Claimed, ended: Ended) -> bool {
         }
         Ended::Run(Err(error)) => {
             let text = import::failed(&error);
-            tracing::info!(job = claimed.job.public_id, text, "job failed");
+            tracing::info!(text, "job failed");
             finish(app, claimed, Outcome::Failed(&text)).await
         }
-        Ended::Cancelled => finish(app, claimed, Outcome::Cancelled("{}")).await,
-        Ended::Drained => release(app, claimed).await,
+        Ended::Cancelled => {
+            tracing::info!("job is cancelled");
+            finish(app, claimed, Outcome::Cancelled("{}")).await
+        }
+        Ended::Drained => {
+            tracing::info!("job is put back, for the service stops");
+            release(app, claimed).await
+        }
         Ended::Lost => {
-            tracing::warn!(job = claimed.job.public_id, "the lease on a job is lost");
+            tracing::warn!("the lease on a job is lost");
             false
         }
     }
@@ -357,8 +367,7 @@ async fn finish(app: &App, claimed: &Claimed, outcome: Outcome<'_>) -> bool {
         match app.store.finish(&claimed.lease, outcome).await {
             Ok(()) => return true,
             Err(error) => {
-                let job = &claimed.job.public_id;
-                tracing::warn!(job, attempt, error = told(&error), "finish a job");
+                tracing::warn!(try_number = attempt, error = told(&error), "finish a job");
                 if matches!(error, StoreError::LeaseLost) {
                     return false;
                 }

@@ -9,6 +9,7 @@
 pub(crate) mod event;
 pub(crate) mod lease;
 pub(crate) mod prune;
+pub(crate) mod pulse;
 pub(crate) mod queue;
 pub(crate) mod state;
 
@@ -175,6 +176,18 @@ impl Store {
         let query = sql("SELECT ").then(COLUMNS);
         let query = query.then(" FROM job WHERE account = ? AND public_id = ?");
         let row = self.database.one(query.int(account).text(public_id)).await?;
+        job(&row.ok_or(Error::NotFound)?)
+    }
+
+    /// An account's job by the idempotency key that it was enqueued with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub async fn job_by_idempotency_key(&self, account: i64, key: &str) -> Result<Job> {
+        let query = sql("SELECT ").then(COLUMNS);
+        let query = query.then(" FROM job WHERE account = ? AND idempotency_key = ?");
+        let row = self.database.one(query.int(account).text(key)).await?;
         job(&row.ok_or(Error::NotFound)?)
     }
 

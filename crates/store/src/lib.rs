@@ -1,5 +1,5 @@
 //! Every table the service owns: accounts, keys, instances, uploads, jobs with leases, events,
-//! audit and nonces, in `SQLite`, `PostgreSQL` or `MySQL`/`MariaDB`.
+//! requests that may be repeated, audit and nonces, in `SQLite`, `PostgreSQL` or `MySQL`/`MariaDB`.
 //!
 //! Promises: one set of SQL and one behaviour on all three; a call either happened or did not; what
 //! belongs to another account is [`Error::NotFound`]; passwords and secrets are sealed before they
@@ -18,6 +18,8 @@ mod job;
 mod key;
 mod limit;
 mod nonce;
+mod reader;
+mod request;
 mod schema;
 mod seal;
 mod statement;
@@ -31,6 +33,7 @@ pub use instance::{
 };
 pub use job::event::Event;
 pub use job::lease::{Beat, Claimed, Lease, Outcome};
+pub use job::pulse::Pulse;
 pub use job::queue::{Cancelled, Enqueued, QueueFigures, Role, Use};
 pub use job::state::State;
 pub use job::{Idempotency, Job, JobFilter, NewJob};
@@ -38,6 +41,7 @@ pub use key::{AccessKey, Credentials, NewKey};
 pub use limit::{
     EVENTS_PAGE_MAX, FILTER_MAX, JOB_ID_MAX, JSON_BYTES_MAX, PAGE_MAX, PRUNE_MAX, SECRET_BYTES_MAX,
 };
+pub use request::{Begin, Turn};
 pub use seal::{SealingKey, Secret};
 pub use upload::{Begun, NewUpload, Upload, UploadState};
 

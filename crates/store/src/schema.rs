@@ -13,7 +13,8 @@ use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 
 /// The versions of the tables, oldest first; the number is the position from 1. Only ever added to.
-const VERSIONS: [&str; 1] = [include_str!("schema/0001_tables.sql")];
+const VERSIONS: [&str; 2] =
+    [include_str!("schema/0001_tables.sql"), include_str!("schema/0002_requests.sql")];
 /// Where the version is kept. `steps` is 0 until the next version is begun, then one more than its
 /// statements that are done.
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

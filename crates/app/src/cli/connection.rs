@@ -14,6 +14,8 @@ use engine::endpoint::{Endpoint, Secret};
 pub const PASSWORD_VARIABLE: &str = "DBFERRY_PASSWORD";
 /// The same for the server that a copy reads.
 pub const SOURCE_PASSWORD_VARIABLE: &str = "DBFERRY_SOURCE_PASSWORD";
+/// The secret of a service's key, for those who ask it.
+const KEY_SECRET_VARIABLE: &str = "DBFERRY_KEY_SECRET";
 /// Set for the process that [`hide_passwords`] starts, so that it is started only once: a URL, a line
 /// feed, the password as it stood in it, a line feed, and so on.
 const HIDDEN_VARIABLE: &str = "DBFERRY_URL_PASSWORDS";
@@ -92,6 +94,31 @@ fn split_password(argument: &str) -> Option<(String, String)> {
     let (user, password) = login.split_once(':')?;
     let after = &rest[login.len()..];
     Some((format!("{}{user}{after}", &argument[..url_at + 3]), password.to_owned()))
+}
+
+/// The secret of a service's key; it has no place in arguments.
+pub fn key_secret() -> Option<Secret> {
+    std::env::var(KEY_SECRET_VARIABLE).ok().filter(|secret| !secret.is_empty()).map(Secret::new)
+}
+
+/// The password of a server's account: from a file, the environment, or a prompt.
+pub fn account_password(
+    file: Option<&Path>,
+    ask: bool,
+    user: &str,
+) -> Result<Option<Secret>, String> {
+    if let Some(file) = file {
+        return Ok(Some(Secret::new(first_line(file)?)));
+    }
+    if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
+        return Ok(Some(Secret::new(password)));
+    }
+    if !ask {
+        return Ok(None);
+    }
+    let asked = rpassword::prompt_password(format!("Password for {user}: "));
+    let password = asked.map_err(|error| format!("ask for the password: {error}"))?;
+    Ok(Some(Secret::new(password)))
 }
 
 /// Parses a URL, with the password that was taken out of it.

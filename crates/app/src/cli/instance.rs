@@ -6,11 +6,13 @@ use store::{Error as StoreError, Instance, InstanceFilter, InstanceStatus, NewIn
 use super::connection;
 use super::key::account;
 use super::serve::Place;
-use super::{Exit, print, wait_for};
+use super::{Exit, print, remote, wait_for};
 use crate::app::{App, open_store, told};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::http::native::instances as native;
 use crate::service::instances;
+use crate::size;
 
 /// Arguments of `dbferry instance`.
 #[derive(Debug, ClapArgs)]
@@ -30,7 +32,12 @@ enum Command {
         account: String,
         #[command(flatten)]
         place: Place,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
+    /// Show an instance
+    Show(One),
     /// Look at an instance's server now
     Check(One),
     /// Forget an instance
@@ -46,6 +53,9 @@ struct One {
     account: String,
     #[command(flatten)]
     place: Place,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -82,7 +92,8 @@ pub fn run(args: Args) -> Exit {
     wait_for(async move {
         match args.command {
             Command::Add(add) => register(&add).await,
-            Command::List { account, place } => list(&account, &place).await,
+            Command::List { account, place, json } => list(&account, &place, json).await,
+            Command::Show(one) => show(&one).await,
             Command::Check(one) => check(&one).await,
             Command::Remove(one) => remove(&one).await,
         }
@@ -121,22 +132,57 @@ async fn register(add: &Add) -> Result<(), String> {
     })
 }
 
-async fn list(name: &str, place: &Place) -> Result<(), String> {
+async fn list(name: &str, place: &Place, as_json: bool) -> Result<(), String> {
     let store = open_store(&place.over(Settings::default())).await?;
     let account = account(&store, name).await?;
     let filter = InstanceFilter::ALL;
-    let mut offset = 0;
+    let (mut offset, mut all) = (0, Vec::new());
     loop {
         let page = store.instances(account.id, &filter, offset, store::PAGE_MAX).await;
         let page = page.map_err(|error| told(&error))?;
-        page.items.iter().for_each(|instance| print(&shown(instance)));
+        all.extend(page.items);
         offset += store::PAGE_MAX;
         if u64::from(offset) >= page.total {
             break;
         }
     }
     store.close().await;
+    if as_json {
+        let instances: Vec<native::Instance> = all.iter().map(native::Instance::from).collect();
+        remote::print_json(&serde_json::json!({"total": all.len(), "instances": instances}));
+    } else {
+        all.iter().for_each(|instance| print(&shown(instance)));
+    }
     Ok(())
+}
+
+async fn show(one: &One) -> Result<(), String> {
+    let store = open_store(&one.place.over(Settings::default())).await?;
+    let account = account(&store, &one.account).await?;
+    let instance = store.instance(account.id, &one.id).await;
+    store.close().await;
+    tell(&instance.map_err(|error| missing(one, &error))?, one.json);
+    Ok(())
+}
+
+/// Prints an instance, without its login.
+fn tell(instance: &Instance, as_json: bool) {
+    if as_json {
+        return remote::print_json(&serde_json::json!(native::Instance::from(instance)));
+    }
+    print(&shown(instance));
+    let Instance { name, region, zone, class, storage_gb, .. } = instance;
+    let used = instance.used_bytes.map_or_else(|| "-".to_owned(), size::bytes);
+    for (what, value) in [
+        ("name", name),
+        ("region", region),
+        ("zone", zone),
+        ("class", class),
+        ("storage", &format!("{storage_gb} GiB")),
+        ("used", &used),
+    ] {
+        print(&format!("  {what:8} {value}\n"));
+    }
 }
 
 fn shown(instance: &Instance) -> String {
@@ -154,7 +200,7 @@ async fn check(one: &One) -> Result<(), String> {
     let recorded = app.store.record_probe(&one.id, &probe, app.clock.now_ms()).await;
     recorded.map_err(|error| told(&error))?;
     let instance = app.store.instance(account.id, &one.id).await;
-    print(&shown(&instance.map_err(|error| missing(one, &error))?));
+    tell(&instance.map_err(|error| missing(one, &error))?, one.json);
     app.store.close().await;
     match probe.status {
         InstanceStatus::Running => Ok(()),

@@ -19,8 +19,9 @@ use wire::alibaba::reply::{self, Envelope, Reply};
 use wire::alibaba::task::TASK_ACTION;
 use wire::request::Request;
 
+use super::traffic::class;
+use super::visit::Answered;
 use crate::app::App;
-use crate::clock::random_uuid;
 use crate::service::copies::{self, NewCopy, Obstacle};
 use crate::service::{Range, Refusal, instances};
 
@@ -30,26 +31,39 @@ pub mod record;
 const INSTANCES_MAX: u64 = store::PAGE_MAX as u64;
 
 /// Answers a request that is meant for this dialect; `is_whole` if its body came to its end.
-pub async fn answer(app: &App, request: &Request<'_>, is_whole: bool) -> Response {
-    let request_id = random_uuid();
-    let envelope = Envelope::of(request, &request_id);
+pub async fn answer(
+    app: &App,
+    request: &Request<'_>,
+    is_whole: bool,
+    request_id: &str,
+) -> Response {
+    let envelope = Envelope::of(request, request_id);
+    let mut action = None;
     let result = match is_whole {
-        true => handle(app, request, &envelope.host_id).await,
+        true => handle(app, request, &envelope.host_id, &mut action).await,
         false => Err(Error::said(Code::InvalidParameter, "The body did not come to its end.")),
     };
-    match &result {
-        Ok(_) => tracing::info!(request_id, "answered"),
-        Err(error) => tracing::info!(request_id, code = error.word(), "refused"),
-    }
     let rendered = reply::render(&result, &envelope);
     let status = StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::OK);
     let content_type = HeaderValue::from_static(rendered.content_type);
-    (status, [(header::CONTENT_TYPE, content_type)], rendered.body).into_response()
+    let mut response =
+        (status, [(header::CONTENT_TYPE, content_type)], rendered.body).into_response();
+    let code = result.err().map(|error| error.word().into());
+    let status = class(rendered.status);
+    response.extensions_mut().insert(Answered { dialect: "alibaba", action, status, code });
+    response
 }
 
-async fn handle(app: &App, request: &Request<'_>, host: &str) -> Result<Reply> {
+/// Answers a request, and says in `asked` for which action once that is known.
+async fn handle(
+    app: &App,
+    request: &Request<'_>,
+    host: &str,
+    asked: &mut Option<&'static str>,
+) -> Result<Reply> {
     let (key_id, account) = authenticate(app, request).await?;
     let action = Call::read(request)?.action;
+    *asked = Some(action.name());
     // The other dialect has actions of the same names, and other rates for them.
     let bucket = format!("alibaba {key_id}");
     if !app.rates.take(&bucket, action.name(), action.per_second(), app.clock.uptime()) {
@@ -261,10 +275,7 @@ fn regions(instances: &[Instance], host: &str) -> Vec<Region> {
 }
 
 async fn one(app: &App, account: i64, id: &str) -> Result<Instance> {
-    app.store.instance(account, id).await.map_err(|error| match error {
-        store::Error::NotFound => Error::new(Code::InstanceNotFound),
-        other => refused(other.into()),
-    })
+    instances::any(app, account, id).await.map_err(|refusal| refused(refusal.into()))
 }
 
 async fn all_instances(app: &App, account: i64) -> Result<Vec<Instance>> {

@@ -1,268 +1,168 @@
-//! The native API: uploads and jobs as plain HTTP and JSON.
+//! The native API: uploads, instances, jobs and their events as plain HTTP and JSON.
 //!
-//! Who asks shows a key by HTTP Basic authentication. Refusals are problem documents.
+//! Who asks shows a key by HTTP Basic authentication. Refusals are problem documents, also of what
+//! reaches no handler. The routes and their description are one: what is served at `openapi.json` is
+//! made of the handlers' own types, and `docs/openapi.json` is a copy that a test compares.
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::{FromRequestParts, Path, Query, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde_json::{Value, json};
-use store::{JobFilter, Upload, UploadState};
+use serde::{Deserialize, Deserializer};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{OpenApi, RefOr, Response, Schema};
+use utoipa::{IntoParams, Modify, OpenApi as _};
+use utoipa_axum::router::OpenApiRouter;
 
-use super::problem::Problem;
+use self::events::JobProgress;
+use super::problem::{Document, Kind, Problem, Refused};
 use crate::app::App;
-use crate::service::imports::{self, Import, NewImport};
-use crate::service::uploads::{self, Part};
-use crate::service::{Range, Refusal};
+use crate::service::Range;
+
+pub mod events;
+pub mod given;
+pub mod instances;
+pub mod jobs;
+pub mod principal;
+pub mod uploads;
 
 /// Entries of a page where nobody asks for another number, and at most.
-const PAGE: u64 = 100;
-const PAGE_MAX: u64 = 1000;
+const PAGE: u32 = 100;
+const PAGE_MAX: u32 = 1000;
+
+/// The description without its routes.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "dbferry",
+        description = "Imports of SQL dumps as durable jobs: send a file, make a job of it, follow \
+                       its events. Times are milliseconds since 1970 (UTC). Fields may be added to \
+                       answers within this version; none changes its meaning.",
+    ),
+    servers((url = "/api/v1")),
+    components(schemas(Document, JobProgress), responses(Refused)),
+    modifiers(&Finish),
+    security(("key" = [])),
+)]
+struct Outline;
+
+/// Adds what no attribute says.
+struct Finish;
+
+impl Modify for Finish {
+    fn modify(&self, document: &mut OpenApi) {
+        let scheme = Http::builder()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some("A key's id and secret, as `dbferry key create` prints them."))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
 
 /// The routes, without their `/api/v1`.
 pub fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/uploads", get(list_uploads))
-        .route("/uploads/{name}", get(show_upload).put(upload).delete(remove_upload))
-        .route("/jobs", get(list_jobs).post(create_job))
-        .route("/jobs/{id}", get(show_job))
-        .route("/jobs/{id}/cancel", post(cancel_job))
+    let (routes, document) = described();
+    routes
+        .route("/openapi.json", get(async move || Json(document)))
+        .fallback(async || {
+            Problem::new(StatusCode::NOT_FOUND, Kind::NoSuchPath, "there is nothing")
+        })
+        .method_not_allowed_fallback(async || {
+            let (status, kind) = (StatusCode::METHOD_NOT_ALLOWED, Kind::NoSuchMethod);
+            Problem::new(status, kind, "the path does not take this method")
+        })
 }
 
-/// Who asks: the account of a key that was shown.
-struct Principal {
-    account: i64,
+/// The description of all routes, as it is served.
+pub fn document() -> OpenApi {
+    described().1
 }
 
-impl FromRequestParts<Arc<App>> for Principal {
-    type Rejection = Problem;
+fn described() -> (Router<Arc<App>>, OpenApi) {
+    let (routes, mut document) = OpenApiRouter::with_openapi(Outline::openapi())
+        .merge(uploads::router())
+        .merge(instances::router())
+        .merge(jobs::router())
+        .merge(events::router())
+        .split_for_parts();
+    finish_operations(&mut document);
+    finish_answers(&mut document);
+    (routes, document)
+}
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let refused =
-            || Problem::new(StatusCode::UNAUTHORIZED, "show a key by Basic authentication");
-        let shown = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let shown = shown.and_then(|value| value.strip_prefix("Basic ")).ok_or_else(refused)?;
-        let decoded = STANDARD.decode(shown.trim()).map_err(|_| refused())?;
-        let text = String::from_utf8(decoded).map_err(|_| refused())?;
-        let (key_id, secret) = text.split_once(':').ok_or_else(refused)?;
-        let known = match app.store.credentials(key_id).await {
-            Ok(known) => known,
-            Err(store::Error::NotFound) => return Err(refused()),
-            Err(error) => return Err(Refusal::from(error).into()),
-        };
-        let is_right = aws_lc_rs::constant_time::verify_slices_are_equal(
-            known.secret.bytes(),
-            secret.as_bytes(),
-        );
-        match is_right {
-            Ok(()) if known.enabled => Ok(Principal { account: known.account }),
-            _ => Err(refused()),
+/// Every operation may refuse who asks, and fail.
+fn finish_operations(document: &mut OpenApi) {
+    let refused = || RefOr::<Response>::from(utoipa::openapi::Ref::from_response_name("Refused"));
+    for path in document.paths.paths.values_mut() {
+        let operations =
+            [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch];
+        for operation in operations.into_iter().flatten() {
+            for status in ["401", "500"] {
+                operation.responses.responses.insert(status.to_owned(), refused());
+            }
+        }
+    }
+}
+
+/// Answers hold every field always, some of them null.
+fn finish_answers(document: &mut OpenApi) {
+    // Made by clients, or with fields that are left out.
+    const OTHERS: [&str; 3] = ["JobRequest", "Problem", "JobEvent"];
+    let Some(components) = &mut document.components else { return };
+    for (name, schema) in &mut components.schemas {
+        if let RefOr::T(Schema::Object(object)) = schema
+            && !OTHERS.contains(&name.as_str())
+        {
+            object.required = object.properties.keys().cloned().collect();
         }
     }
 }
 
 /// Which part of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-struct Page {
-    #[serde(default)]
-    offset: u64,
-    limit: Option<u64>,
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Entries to pass over, from the newest
+    #[serde(default, deserialize_with = "page_offset")]
+    #[param(default = 0, maximum = 2147483647)]
+    offset: u32,
+    /// Entries at most
+    #[serde(default = "page", deserialize_with = "page_limit")]
+    #[param(default = 100, minimum = 1, maximum = 1000)]
+    limit: u32,
 }
 
-impl Page {
+impl PageQuery {
     fn range(&self) -> Range {
-        Range { offset: self.offset, limit: self.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX) }
+        Range { offset: u64::from(self.offset), limit: u64::from(self.limit) }
     }
 }
 
-async fn list_uploads(
-    State(app): State<Arc<App>>,
-    principal: Principal,
-    Query(page): Query<Page>,
-) -> Result<Json<Value>, Problem> {
-    let page = uploads::list(&app, principal.account, page.range()).await?;
-    let items: Vec<Value> = page.items.iter().map(upload_shown).collect();
-    Ok(Json(json!({"total": page.total, "uploads": items})))
+fn page() -> u32 {
+    PAGE
 }
 
-async fn show_upload(
-    State(app): State<Arc<App>>,
-    principal: Principal,
-    Path(name): Path<String>,
-) -> Result<Json<Value>, Problem> {
-    let upload = uploads::find(&app, principal.account, &name).await?;
-    Ok(Json(upload_shown(&upload)))
-}
-
-/// `PUT` of a whole file, or with `Content-Range: bytes FIRST-LAST/SIZE` of the part that comes next:
-/// what has come is in `received_bytes` of a `GET` and of the refusal of a part that does not fit.
-async fn upload(
-    State(app): State<Arc<App>>,
-    principal: Principal,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<(StatusCode, Json<Value>), Problem> {
-    let part = part(&headers)
-        .ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "Content-Range is not valid"))?;
-    let bytes = body.into_data_stream();
-    let upload = uploads::receive(&app, principal.account, &name, part, bytes).await?;
-    let status = match upload.state {
-        UploadState::Finished => StatusCode::CREATED,
-        UploadState::Receiving => StatusCode::ACCEPTED,
-    };
-    Ok((status, Json(upload_shown(&upload))))
-}
-
-/// What the headers say of the body.
-fn part(headers: &HeaderMap) -> Option<Part> {
-    let text = |name| headers.get(name).map(|value| value.to_str().ok());
-    match text(header::CONTENT_RANGE) {
-        None => {
-            let size = match text(header::CONTENT_LENGTH) {
-                Some(length) => Some(length?.parse().ok()?),
-                None => None,
-            };
-            Some(Part { from: 0, size, is_last: true })
-        }
-        Some(range) => {
-            let (range, size) = range?.strip_prefix("bytes ")?.split_once('/')?;
-            let (first, last) = range.split_once('-')?;
-            let (from, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-            let size: u64 = size.parse().ok()?;
-            let fits = from <= last && last < size;
-            fits.then_some(Part { from, size: Some(size), is_last: last + 1 == size })
-        }
+fn page_offset<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let offset = u32::deserialize(from)?;
+    match i32::try_from(offset) {
+        Ok(_) => Ok(offset),
+        Err(_) => Err(serde::de::Error::custom("offset is too large")),
     }
 }
 
-async fn remove_upload(
-    State(app): State<Arc<App>>,
-    principal: Principal,
-    Path(name): Path<String>,
-) -> Result<StatusCode, Problem> {
-    uploads::remove(&app, principal.account, &name).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-fn upload_shown(upload: &Upload) -> Value {
-    json!({
-        "name": upload.name,
-        "finished": upload.state == UploadState::Finished,
-        "size_bytes": upload.size_bytes,
-        "received_bytes": upload.received_bytes,
-        "sha256": upload.sha256,
-        "created_at_ms": upload.created_at,
-        "expires_at_ms": upload.expires_at,
-    })
-}
-
-async fn list_jobs(
-    State(app): State<Arc<App>>,
-    principal: Principal,
-    Query(page): Query<Page>,
-) -> Result<Json<Value>, Problem> {
-    let page = imports::list(&app, principal.account, JobFilter::ALL, page.range()).await?;
-    let items: Vec<Value> = page.items.iter().map(job_shown).collect();
-    Ok(Json(json!({"total": page.total, "jobs": items})))
-}
-
-/// A job as it is asked for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JobRequest {
-    instance: String,
-    file: String,
-    user: String,
-    password: Option<String>,
-    database: Option<String>,
-}
-
-async fn create_job(
-    State(app): State<Arc<App>>,
-    principal: Principal,
-    Json(request): Json<JobRequest>,
-) -> Result<impl IntoResponse, Problem> {
-    let JobRequest { instance, file, user, password, database } = request;
-    let new = NewImport { instance, user, password, file, database };
-    let import = imports::create(&app, principal.account, new).await?;
-    Ok((StatusCode::CREATED, Json(job_shown(&import))))
-}
-
-async fn show_job(
-    State(app): State<Arc<App>>,
-    principal: Principal,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(job_shown(&imports::find(&app, principal.account, &id).await?)))
-}
-
-async fn cancel_job(
-    State(app): State<Arc<App>>,
-    principal: Principal,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    imports::stop(&app, principal.account, &id).await?;
-    Ok(StatusCode::ACCEPTED)
-}
-
-fn job_shown(import: &Import) -> Value {
-    let Import { job, payload } = import;
-    let kept = |text: &Option<String>| -> Option<Value> {
-        text.as_deref().and_then(|text| serde_json::from_str(text).ok())
-    };
-    json!({
-        "id": job.public_id,
-        "kind": job.kind,
-        "state": job.state.name(),
-        "cancel_requested": job.cancel_requested,
-        "instance": job.instance_id,
-        "file": payload.file,
-        "database": payload.database,
-        "user": payload.user,
-        "attempt": job.attempt,
-        "percent": job.percent,
-        "progress": kept(&job.progress),
-        "result": kept(&job.result),
-        "error": kept(&job.error),
-        "created_at_ms": job.created_at,
-        "started_at_ms": job.started_at,
-        "finished_at_ms": job.finished_at,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(name: header::HeaderName, value: &str, expected: Option<Part>) {
-        let mut headers = HeaderMap::new();
-        headers.insert(name, value.parse().unwrap());
-        assert_eq!(part(&headers), expected, "{value}");
+fn page_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let limit = u32::deserialize(from)?;
+    match limit {
+        1..=PAGE_MAX => Ok(limit),
+        _ => Err(serde::de::Error::custom("limit is not from 1 to 1000")),
     }
+}
 
-    #[test]
-    fn parts_of_files_are_told_by_their_headers() {
-        let whole = Part { from: 0, size: Some(7), is_last: true };
-        check(header::CONTENT_LENGTH, "7", Some(whole));
-        check(header::CONTENT_LENGTH, "x", None);
-        let first = Part { from: 0, size: Some(9), is_last: false };
-        check(header::CONTENT_RANGE, "bytes 0-3/9", Some(first));
-        check(header::CONTENT_RANGE, "bytes 4-8/9", Some(Part { from: 4, is_last: true, ..first }));
-        for wrong in
-            ["bytes 4-3/9", "bytes 0-9/9", "bytes 0-3/*", "bytes */9", "0-3/9", "bytes -3/9"]
-        {
-            check(header::CONTENT_RANGE, wrong, None);
-        }
-    }
+/// A JSON text as an answer, which is kept as such.
+fn json_text(status: StatusCode, text: String) -> axum::response::Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

@@ -14,7 +14,6 @@ use engine::import::guard::{Definer, Guard, Policy};
 use engine::import::report::{Failure, Report};
 use engine::import::resume::{self, Resume};
 use engine::import::{self, LANES_MAX, Options, Surroundings, WHOLE_MAX};
-use serde_json::json;
 use store::Claimed;
 
 use crate::app::App;
@@ -40,14 +39,14 @@ impl Gauge {
             Some(size) if size > 0 => (consumed.saturating_mul(99) / size).min(99),
             _ => 0,
         };
-        let text = json!({
-            "file_bytes": size,
-            "read_bytes": consumed,
-            "applied_bytes": load(&progress.applied_bytes),
-            "rows": load(&progress.applied_rows),
-            "statements": load(&progress.applied_statements),
-        });
-        (text.to_string(), u8::try_from(percent).unwrap_or(99))
+        let progress = imports::Progress {
+            file_bytes: size,
+            read_bytes: consumed,
+            applied_bytes: load(&progress.applied_bytes),
+            rows: load(&progress.applied_rows),
+            statements: load(&progress.applied_statements),
+        };
+        (kept(&progress), u8::try_from(percent).unwrap_or(99))
     }
 }
 
@@ -153,16 +152,15 @@ pub async fn clean_up(ready: &Ready) -> Result<(), Error> {
 
 /// What the store keeps of a success.
 pub fn succeeded(report: &Report) -> String {
-    json!({
-        "statements": report.statements,
-        "rows": report.rows,
-        "seconds": report.seconds,
-        "index_seconds": report.index_seconds,
-        "replayed_batches": report.replayed_batches,
-        "lost_connections": report.lost_connections,
-        "resumed_from": report.resumed_from,
+    kept(&imports::Success {
+        statements: report.statements,
+        rows: report.rows,
+        seconds: report.seconds,
+        index_seconds: report.index_seconds,
+        replayed_batches: report.replayed_batches,
+        lost_connections: report.lost_connections,
+        resumed_from: report.resumed_from,
     })
-    .to_string()
 }
 
 /// What the store keeps of a failure: no row values, so nothing of the server's text.
@@ -173,7 +171,12 @@ pub fn failed(error: &Error) -> String {
 /// The same in our own words.
 pub fn failed_because(why: &str) -> String {
     let failure = imports::Failure { message: why.to_owned() };
-    serde_json::to_string(&failure).unwrap_or_else(|_| "{}".to_owned())
+    kept(&failure)
+}
+
+/// As the store keeps it.
+fn kept(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "{}".to_owned())
 }
 
 /// What the store does not tell now it may tell later; what is gone is gone.

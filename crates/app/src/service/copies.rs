@@ -207,10 +207,7 @@ pub async fn create(app: &App, account: i64, new: NewCopy) -> Result<Copy, Obsta
 }
 
 async fn one(app: &App, account: i64, id: &str) -> Result<Instance, Obstacle> {
-    app.store.instance(account, id).await.map_err(|error| match error {
-        StoreError::NotFound => Obstacle::NoInstance,
-        other => other.into(),
-    })
+    Ok(instances::any(app, account, id).await?)
 }
 
 /// What can be told without asking the servers.

@@ -4,7 +4,11 @@
 //! same database only once at a time, so that a repeated request finds the job of the first.
 
 use serde::{Deserialize, Serialize};
-use store::{Cancelled, Conflict, Error as StoreError, Job, JobFilter, NewJob, Page, State};
+use store::{
+    Cancelled, Conflict, Error as StoreError, Idempotency, Job, JobFilter, NewJob, Page, State,
+    Turn,
+};
+use utoipa::ToSchema;
 
 use super::{Range, Refusal, instances, uploads};
 use crate::app::App;
@@ -16,14 +20,16 @@ pub const KIND: &str = "import";
 pub struct NewImport {
     /// The target.
     pub instance: String,
-    /// The server's account that imports.
-    pub user: String,
+    /// The server's account that imports; without one the administrator's.
+    pub user: Option<String>,
     /// Its password; without one the stored one if it is the administrator's, else none.
     pub password: Option<String>,
     /// The name of an uploaded file.
     pub file: String,
     /// The database that is selected at the start.
     pub database: Option<String>,
+    /// The request, if it may come again.
+    pub request: Option<Turn>,
 }
 
 /// What a job has to know, as the store keeps it. The password is kept apart and sealed.
@@ -43,6 +49,9 @@ pub struct Payload {
     pub database: Option<String>,
     /// The password is the administrator's, which the store has with the instance.
     pub stored_password: bool,
+    /// Nobody named the account: it is the administrator's, whose name is shown to nobody.
+    #[serde(default)]
+    pub registered_user: bool,
 }
 
 /// An import as it is shown.
@@ -54,10 +63,44 @@ pub struct Import {
     pub payload: Payload,
 }
 
-/// How an import failed, as the store keeps it: no row values and no secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// How far an import is
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Progress {
+    /// Bytes of the file as it is stored, if known
+    pub file_bytes: Option<u64>,
+    /// Those that are read
+    pub read_bytes: u64,
+    /// Bytes of the text whose effect is committed
+    pub applied_bytes: u64,
+    /// Rows that are committed
+    pub rows: u64,
+    /// Statements that are done
+    pub statements: u64,
+}
+
+/// What an import did
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Success {
+    /// Statements that were done
+    pub statements: u64,
+    /// Rows that were committed
+    pub rows: u64,
+    /// How long it took
+    pub seconds: f64,
+    /// Of that, building indexes
+    pub index_seconds: f64,
+    /// Batches that were rolled back and done again, statement by statement
+    pub replayed_batches: u64,
+    /// Connections that were lost and made anew
+    pub lost_connections: u64,
+    /// The byte of the text at which the last attempt began
+    pub resumed_from: Option<u64>,
+}
+
+/// How an import failed, as the store keeps it: no row values and no secrets
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
-    /// In words: line, statement, the server's error number.
+    /// In words: line, statement, the server's error number
     pub message: String,
 }
 
@@ -66,6 +109,16 @@ impl Import {
         let payload = serde_json::from_str(&job.payload)
             .map_err(|_| Refusal::Fault("read a job's payload".to_owned()))?;
         Ok(Import { job, payload })
+    }
+
+    /// How far it is, once it was begun.
+    pub fn progress(&self) -> Option<Progress> {
+        serde_json::from_str(self.job.progress.as_deref()?).ok()
+    }
+
+    /// What it did, once it has succeeded.
+    pub fn success(&self) -> Option<Success> {
+        serde_json::from_str(self.job.result.as_deref()?).ok()
     }
 
     /// What went wrong, if something did.
@@ -77,6 +130,9 @@ impl Import {
 /// Checks a request and makes a job of it; the job of an earlier request for the same if that one
 /// has not ended.
 pub async fn create(app: &App, account: i64, new: NewImport) -> Result<Import, Refusal> {
+    if let Some(import) = made_before(app, account, &new).await? {
+        return Ok(import);
+    }
     let instance = instances::find(app, account, &new.instance).await?;
     let file = uploads::finished(app, account, &new.file).await?;
     let exclusive = exclusive_key(&new, file.id);
@@ -87,13 +143,14 @@ pub async fn create(app: &App, account: i64, new: NewImport) -> Result<Import, R
     if running.len() >= app.settings.per_instance as usize {
         return Err(Refusal::Busy);
     }
+    let user = new.user.clone().unwrap_or_else(|| instance.admin_user.clone());
     let given = new.password.as_deref().filter(|password| !password.is_empty());
     let stored = match given {
         Some(_) => None,
-        None => instances::stored_password(app, &instance, &new.user).await?,
+        None => instances::stored_password(app, &instance, &user).await?,
     };
     let password = given.map(engine::endpoint::Secret::new).or_else(|| stored.clone());
-    let mut endpoint = instances::endpoint(&instance, &new.user, password)?;
+    let mut endpoint = instances::endpoint(&instance, &user, password)?;
     endpoint.database.clone_from(&new.database);
     instances::try_login(&endpoint).await?;
     let payload = Payload {
@@ -101,9 +158,10 @@ pub async fn create(app: &App, account: i64, new: NewImport) -> Result<Import, R
         size_bytes: file.size_bytes.unwrap_or(file.received_bytes),
         storage_key: file.storage_key,
         instance_created_at: instance.created_at,
-        user: new.user,
+        user,
         database: new.database,
         stored_password: stored.is_some(),
+        registered_user: new.user.is_none(),
     };
     let payload = serde_json::to_string(&payload)
         .map_err(|_| Refusal::Fault("write a job's payload".to_owned()))?;
@@ -113,7 +171,11 @@ pub async fn create(app: &App, account: i64, new: NewImport) -> Result<Import, R
         instance_id: &new.instance,
         source_instance_id: None,
         exclusive_key: Some(&exclusive),
-        idempotency: None,
+        // The same request has the same key, so nothing is left to compare.
+        idempotency: new
+            .request
+            .as_ref()
+            .map(|turn| Idempotency { key: &turn.job_key, digest: &turn.job_key }),
         payload: &payload,
         secret: secret.as_ref(),
     };
@@ -124,6 +186,16 @@ pub async fn create(app: &App, account: i64, new: NewImport) -> Result<Import, R
     };
     app.work.notify_one();
     Import::of(job)
+}
+
+/// The job of a request that was begun before and broken off.
+async fn made_before(app: &App, account: i64, new: &NewImport) -> Result<Option<Import>, Refusal> {
+    let Some(turn) = new.request.as_ref().filter(|turn| turn.is_again) else { return Ok(None) };
+    match app.store.job_by_idempotency_key(account, &turn.job_key).await {
+        Ok(job) => Import::of(job).map(Some),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The unfinished job for the same file and database.

@@ -1,7 +1,7 @@
 //! Instances: the servers that accounts have registered, and what can be asked of them.
 //!
 //! Promises: an account sees its own only. A question to a server takes at most [`ANSWER_MAX`]. The
-//! administrator's login is used for looking, never for importing unless it is the one given.
+//! administrator's login is used for looking, and for importing where it is the one given or none is.
 
 use std::time::Duration;
 
@@ -30,13 +30,29 @@ pub struct Database {
 
 /// Finds an account's instance that we can speak to.
 pub async fn find(app: &App, account: i64, id: &str) -> Result<Instance, Refusal> {
-    let instance = app.store.instance(account, id).await.map_err(|error| match error {
-        store::Error::NotFound => Refusal::NoInstance,
-        other => other.into(),
-    })?;
+    let instance = any(app, account, id).await?;
     match instance.engine {
         store::Engine::MySql | store::Engine::MariaDb => Ok(instance),
         store::Engine::SqlServer => Err(Refusal::WrongEngine),
+    }
+}
+
+/// Finds an account's instance, whatever engine it is of.
+pub async fn any(app: &App, account: i64, id: &str) -> Result<Instance, Refusal> {
+    app.store.instance(account, id).await.map_err(|error| match error {
+        store::Error::NotFound => Refusal::NoInstance,
+        other => other.into(),
+    })
+}
+
+/// Looks at an account's instance now; what was found is kept, and it as it is then.
+pub async fn look(app: &App, account: i64, id: &str) -> Result<Instance, Refusal> {
+    let instance = find(app, account, id).await?;
+    let probe = probe(app, &instance).await;
+    match app.store.record_probe(id, &probe, app.clock.now_ms()).await {
+        // It was removed meanwhile, which the next question tells.
+        Ok(()) | Err(store::Error::NotFound) => any(app, account, id).await,
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -51,15 +67,9 @@ pub async fn list(
     Ok(app.store.instances(account, filter, offset, limit).await?)
 }
 
-/// The ids of instances among these that a job works on.
-pub async fn busy(app: &App, ids: &[&str]) -> Result<Vec<String>, Refusal> {
-    let mut busy = Vec::new();
-    for id in ids {
-        if !app.store.running_on(id).await?.is_empty() {
-            busy.push((*id).to_owned());
-        }
-    }
-    Ok(busy)
+/// The ids of the instances, of whatever account, that a job works on.
+pub async fn busy(app: &App) -> Result<Vec<String>, Refusal> {
+    Ok(app.store.instances_in_use().await?)
 }
 
 /// How to reach an instance as `user`.

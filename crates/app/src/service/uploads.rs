@@ -20,6 +20,8 @@ use crate::clock::random_hex;
 
 /// Bytes that are read at once when a file is digested.
 const READ_BYTES: usize = 1 << 20;
+/// Bytes after which the store is told how far a file has come: where it goes on if this process dies.
+const NOTED_BYTES: u64 = 64 << 20;
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 /// Expired uploads that are deleted in one go.
@@ -170,7 +172,7 @@ async fn write<E: std::fmt::Display>(
         Ok(file) => file,
         Err(refusal) => return (part.from, Err(refusal)),
     };
-    let (mut at, mut outcome) = (part.from, Ok(()));
+    let (mut at, mut noted, mut outcome) = (part.from, part.from, Ok(()));
     let most = part.size.unwrap_or(app.settings.upload_bytes_max);
     while let Some(chunk) = bytes.next().await {
         let chunk = match chunk {
@@ -188,14 +190,28 @@ async fn write<E: std::fmt::Display>(
         file = match aside(move || file.write_all(&chunk).map(|()| file)).await {
             Ok(file) => file,
             // What of the chunk is on disk is not known: the next part writes over it.
-            Err(refusal) => return (part.from, Err(refusal)),
+            Err(refusal) => return (noted, Err(refusal)),
         };
         at += length;
+        if at - noted >= NOTED_BYTES {
+            file = match note(app, upload, file, at).await {
+                Ok(file) => file,
+                Err(refusal) => return (noted, Err(refusal)),
+            };
+            noted = at;
+        }
     }
     match aside(move || file.sync_all()).await {
         Ok(()) => (at, outcome),
-        Err(refusal) => (part.from, Err(refusal)),
+        Err(refusal) => (noted, Err(refusal)),
     }
+}
+
+/// Tells the store how far a file has come, once that is on disk.
+async fn note(app: &App, upload: &Upload, file: File, at: u64) -> Result<File, Refusal> {
+    let file = aside(move || file.sync_data().map(|()| file)).await?;
+    app.store.advance_upload(upload.account, upload.id, at).await?;
+    Ok(file)
 }
 
 /// Opens a file to write from `from` on; what is beyond was never told to be in.

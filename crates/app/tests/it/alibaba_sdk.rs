@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sandbox::{Flavor, Server, state};
 use serde_json::{Value, json};
 
+use crate::installed;
 use crate::interrupt::wait_until;
 use crate::sameness;
 use crate::service::{INSTANCE, Key, REGION, Site};
@@ -294,7 +295,8 @@ fn text(value: &Value) -> String {
 }
 
 fn python(mode: &str) -> Command {
-    let folder = cached("alibaba-python", &["requirements.txt", "newest.txt"]);
+    let folder = cached("alibaba-python", "requirements.txt");
+    assert_eq!(folder, cached("alibaba-python", "newest.txt"));
     let mut command = Command::new(folder.join("bin/python"));
     command.arg(sdk_folder().join("caller.py"));
     if mode.starts_with("newest") {
@@ -306,7 +308,7 @@ fn python(mode: &str) -> Command {
 }
 
 fn node() -> Command {
-    let folder = cached("alibaba-node", &["package-lock.json"]);
+    let folder = cached("alibaba-node", "package-lock.json");
     let mut command = Command::new("node");
     command.arg(sdk_folder().join("caller.js"));
     command.env("NODE_PATH", folder.join("node_modules"));
@@ -317,21 +319,9 @@ fn sdk_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/alibaba")
 }
 
-/// A folder that `scripts/setup` has made by the same rule; its copies of the pins are put there
-/// last.
-fn cached(name: &str, pins: &[&str]) -> PathBuf {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("DBFERRY_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("dbferry")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/dbferry")))
-        .unwrap();
-    let folder = cache.join(name);
-    for pin in pins {
-        let ours = std::fs::read(sdk_folder().join(pin)).unwrap();
-        let is_ready = std::fs::read(folder.join(pin)).is_ok_and(|installed| installed == ours);
-        assert!(is_ready, "{} is not what tests/sdk pins: run scripts/setup", folder.display());
-    }
-    folder
+/// A folder of clients that `scripts/setup` has made.
+fn cached(name: &str, pins: &str) -> PathBuf {
+    installed::folder(name, &sdk_folder().join(pins))
 }
 
 #[test]

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::service::{INSTANCE, Key, Site};
 
 /// An answer's status and document; null where there is none.
-fn ask(site: &Site, key: &Key, method: &str, path: &str, body: &[u8]) -> (u16, Value) {
+pub(crate) fn ask(site: &Site, key: &Key, method: &str, path: &str, body: &[u8]) -> (u16, Value) {
     ask_with(site, key, method, path, "", body)
 }
 
-fn ask_with(
+pub(crate) fn ask_with(
     site: &Site,
     key: &Key,
     method: &str,
@@ -25,7 +25,7 @@ fn ask_with(
 }
 
 #[track_caller]
-fn check(site: &Site, key: &Key, request: (&str, &str, &[u8]), expected: u16) -> Value {
+pub(crate) fn check(site: &Site, key: &Key, request: (&str, &str, &[u8]), expected: u16) -> Value {
     let (method, path, body) = request;
     let (status, document) = ask(site, key, method, path, body);
     assert_eq!(status, expected, "{method} {path}: {document}");
@@ -34,24 +34,24 @@ fn check(site: &Site, key: &Key, request: (&str, &str, &[u8]), expected: u16) ->
 
 /// Makes a job for a file; its id.
 #[track_caller]
-fn job(site: &Site, key: &Key, file: &str, database: Option<&str>) -> String {
+pub(crate) fn job(site: &Site, key: &Key, file: &str, database: Option<&str>) -> String {
     let (status, document) = create(site, key, &request(file, database));
     assert_eq!(status, 201, "{document}");
     document["id"].as_str().unwrap().to_owned()
 }
 
-fn request(file: &str, database: Option<&str>) -> Value {
+pub(crate) fn request(file: &str, database: Option<&str>) -> Value {
     json!({"instance": INSTANCE, "file": file, "user": "root", "database": database})
 }
 
-fn create(site: &Site, key: &Key, request: &Value) -> (u16, Value) {
+pub(crate) fn create(site: &Site, key: &Key, request: &Value) -> (u16, Value) {
     let body = request.to_string();
     let headers = "Content-Type: application/json\r\n";
     ask_with(site, key, "POST", "/api/v1/jobs", headers, body.as_bytes())
 }
 
 /// Asks for a job until it is as wanted.
-fn job_when(site: &Site, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn job_when(site: &Site, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     loop {
         let job = check(site, &site.key, ("GET", &format!("/api/v1/jobs/{id}"), b""), 200);
         if is_so(&job) {
@@ -61,7 +61,7 @@ fn job_when(site: &Site, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
-fn is_over(job: &Value) -> bool {
+pub(crate) fn is_over(job: &Value) -> bool {
     !matches!(job["state"].as_str(), Some("queued" | "running"))
 }
 
@@ -119,10 +119,102 @@ fn nobody_sees_what_is_anothers() {
 }
 
 #[test]
+fn an_account_sees_its_own_instances_and_no_logins() {
+    let site = Site::start(&[]);
+    let (own, other) = (&site.key, &site.new_key("other"));
+    let path = format!("/api/v1/instances/{INSTANCE}");
+    let checked = check(&site, own, ("POST", &format!("{path}/check"), b""), 200);
+    assert_eq!(checked["status"], json!("running"), "{checked}");
+    assert!(checked["version"].as_str().unwrap().contains("MariaDB"), "{checked}");
+    assert!(checked["used_bytes"].as_u64().is_some() && checked["checked_at_ms"].is_i64());
+    assert_eq!(check(&site, own, ("GET", &path, b""), 200)["id"], json!(INSTANCE));
+    let listed = check(&site, own, ("GET", "/api/v1/instances", b""), 200);
+    assert_eq!((&listed["total"], &listed["instances"][0]["id"]), (&json!(1), &json!(INSTANCE)));
+    let shown = format!("{checked} {listed}");
+    assert!(!shown.contains("root") && !shown.contains(site.server.root_password()), "{shown}");
+    check(&site, other, ("GET", &path, b""), 404);
+    check(&site, other, ("POST", &format!("{path}/check"), b""), 404);
+    assert_eq!(check(&site, other, ("GET", "/api/v1/instances", b""), 200)["total"], json!(0));
+}
+
+#[test]
+fn jobs_are_filtered_and_paged() {
+    let site = Site::start(&[]);
+    site.upload(&site.key, "good.sql", b"SELECT 1;\n");
+    site.upload(&site.key, "bad.sql", b"SELECT nothing FROM nowhere;\n");
+    let run = |file: &str| {
+        let id = job(&site, &site.key, file, Some("imp"));
+        job_when(&site, &id, is_over);
+        id
+    };
+    let (good, bad) = (run("good.sql"), run("bad.sql"));
+    let ids = |query: &str, total: u64| -> String {
+        let path = format!("/api/v1/jobs?{query}");
+        let listed = check(&site, &site.key, ("GET", &path, b""), 200);
+        assert_eq!(listed["total"], json!(total), "{query}");
+        let jobs = listed["jobs"].as_array().unwrap();
+        let ids: Vec<&str> = jobs.iter().map(|job| job["id"].as_str().unwrap()).collect();
+        ids.join(" ")
+    };
+    assert_eq!(ids("", 2), format!("{bad} {good}"));
+    assert_eq!(ids("limit=1", 2), bad);
+    assert_eq!(ids("limit=1&offset=1", 2), good);
+    assert_eq!(ids("state=failed", 1), bad);
+    assert_eq!(ids("state=failed,succeeded", 2), format!("{bad} {good}"));
+    assert_eq!(ids(&format!("state=succeeded&instance={INSTANCE}"), 1), good);
+    assert_eq!(ids("instance=cdb-other", 0), "");
+    for query in ["state=done", "state=", "limit=0", "limit=1001", "offset=-1", "page=2"] {
+        check(&site, &site.key, ("GET", &format!("/api/v1/jobs?{query}"), b""), 400);
+    }
+}
+
+#[test]
+fn a_job_without_a_user_takes_the_registered_login_and_does_not_name_it() {
+    let site = Site::start(&[]);
+    site.upload(&site.key, "a.sql", b"CREATE TABLE whose SELECT CURRENT_USER() AS u;\n");
+    let body = json!({"instance": INSTANCE, "file": "a.sql", "database": "imp"});
+    let (status, made) = create(&site, &site.key, &body);
+    assert_eq!((status, &made["user"]), (201, &Value::Null), "{made}");
+    let ended = job_when(&site, made["id"].as_str().unwrap(), is_over);
+    assert_eq!(ended["state"], json!("succeeded"), "{ended}");
+    assert!(!ended.to_string().contains("root"), "{ended}");
+    assert_eq!(ended["result"]["statements"], json!(1));
+    let user = site.server.sql("SELECT u FROM imp.whose").unwrap();
+    assert!(user.starts_with("root@"), "{user}");
+}
+
+#[test]
+fn every_refusal_is_a_problem_document() {
+    let site = Site::start(&[]);
+    let json = "Content-Type: application/json\r\n";
+    for (method, path, headers, body, status) in [
+        ("GET", "/api/v1/nothing", "", "", 404),
+        ("PATCH", "/api/v1/jobs", "", "", 405),
+        ("GET", "/api/v1/jobs/%ff", "", "", 400),
+        ("GET", "/api/v1/jobs?limit=x", "", "", 400),
+        ("POST", "/api/v1/jobs", "", "{}", 415),
+        ("POST", "/api/v1/jobs", json, "{", 400),
+        ("POST", "/api/v1/jobs", json, "{}", 400),
+        ("POST", "/api/v1/jobs", json, &" ".repeat(70_000), 413),
+        ("GET", "/api/v1/jobs/0/events", "", "", 404),
+        ("GET", "/api/v1/jobs/0/events", "Last-Event-ID: x\r\n", "", 400),
+    ] {
+        let answer = site.request_with(method, path, &site.key, headers, body.as_bytes());
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {path}: {answer}");
+        assert!(head.contains("content-type: application/problem+json"), "{answer}");
+        let document: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(document["status"], json!(status));
+        assert!(document["type"].as_str().unwrap().starts_with("urn:dbferry:problem:"));
+        assert_eq!(status == 405, head.contains("allow: GET"), "{head}");
+    }
+}
+
+#[test]
 fn a_failed_job_says_where_and_shows_no_values() {
     let site = Site::start(&[]);
-    let text = "CREATE TABLE t (id INT PRIMARY KEY, v TEXT);\nINSERT INTO t VALUES (4711,'a');\n\
-                INSERT INTO t VALUES (4711,'b');\n";
+    let text = "CREATE TABLE t (id INT PRIMARY KEY, v TEXT);\nINSERT INTO t VALUES (471147114,'a');\n\
+                INSERT INTO t VALUES (471147114,'b');\n";
     site.upload(&site.key, "bad.sql", text.as_bytes());
     let id = job(&site, &site.key, "bad.sql", Some("imp"));
     let ended = job_when(&site, &id, is_over);
@@ -131,8 +223,8 @@ fn a_failed_job_says_where_and_shows_no_values() {
     for part in ["bad.sql line 3", "table t", "server error 1062"] {
         assert!(message.contains(part), "{message}");
     }
-    assert!(!ended.to_string().contains("4711"), "{ended}");
-    assert!(!site.service.log().contains("4711"));
+    assert!(!ended.to_string().contains("471147114"), "{ended}");
+    assert!(!site.service.log().contains("471147114"));
     assert_eq!(site.server.sql("SELECT COUNT(*) FROM imp.t").unwrap().trim_end(), "1");
     for (file, database, status) in [("no.sql", None, 404), ("bad.sql", Some("no_such"), 404)] {
         assert_eq!(create(&site, &site.key, &request(file, database)).0, status, "{file}");

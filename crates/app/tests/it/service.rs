@@ -10,11 +10,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sandbox::{Flavor, Server};
 use tempfile::TempDir;
 
-use crate::interrupt::signal;
 use crate::sameness::{self, dbferry};
 
 /// The instance of every [`Site`].
@@ -53,6 +53,13 @@ pub(crate) struct Site {
     folder: TempDir,
 }
 
+impl Key {
+    /// As the native API's requests show it.
+    pub(crate) fn login(&self) -> String {
+        format!("Basic {}", base64(format!("{}:{}", self.id, self.secret).as_bytes()))
+    }
+}
+
 impl Service {
     /// Starts the program and waits until it says where it listens.
     fn start(command: &mut Command) -> Service {
@@ -63,8 +70,10 @@ impl Service {
             let mut line = String::new();
             let read = stderr.read_line(&mut line).unwrap();
             assert!(read > 0, "it ended with {:?}: {said:#?}", child.wait().unwrap());
-            if let Some((_, address)) = line.trim_end().split_once("listening on http://") {
-                break address.to_owned();
+            if let Some((_, url)) = line.trim_end().split_once("listening on http") {
+                let (_, address) = url.split_once("://").unwrap();
+                // A log of documents goes on after it.
+                break address.split('"').next().unwrap().to_owned();
             }
             said.push(line.trim_end().to_owned());
         };
@@ -83,10 +92,20 @@ impl Service {
         self.log.lock().unwrap().join("\n")
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal, and does not wait.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.id().try_into().unwrap()), signal).unwrap();
+    }
+
     /// Ends it by a signal, and waits for its end.
     pub(crate) fn end(&mut self, by: Signal) -> ExitStatus {
         if self.child.try_wait().unwrap().is_none() {
-            signal(&self.child, by);
+            self.signal(by);
         }
         let status = self.child.wait().unwrap();
         if let Some(reader) = self.reader.take() {
@@ -138,6 +157,11 @@ impl Site {
         self.service = Service::start(command.envs(self.environment.clone()));
     }
 
+    /// The service's data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        data(&self.folder)
+    }
+
     /// A folder that goes with the site.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
@@ -180,14 +204,21 @@ impl Site {
         self.environment.clear();
     }
 
-    /// The service's data folder.
-    pub(crate) fn data(&self) -> PathBuf {
-        data(&self.folder)
-    }
-
     /// Waits until the service has ended by itself.
     pub(crate) fn wait_end(&mut self) {
         self.service.child.wait().unwrap();
+    }
+
+    /// Registers whatever listens at an address.
+    pub(crate) fn add_instance_at(&self, id: &str, key: &Key, address: &str) {
+        let url = format!("mysql://root@{address}");
+        let arguments = ["instance", "add", id, "--url", &url, "--account", &key.account];
+        self.dbferry(&arguments);
+    }
+
+    /// Runs a command of the program on the site's own folder, which has to succeed; what it printed.
+    pub(crate) fn dbferry(&self, arguments: &[&str]) -> String {
+        run(dbferry().args(arguments), &self.folder)
     }
 
     /// Sends a file to the upload area of a key's account.
@@ -210,18 +241,35 @@ impl Site {
         headers: &str,
         body: &[u8],
     ) -> String {
-        let mut stream = TcpStream::connect(&self.service.address).unwrap();
-        let login = base64(format!("{}:{}", key.id, key.secret).as_bytes());
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {login}\r\n\
-             Content-Length: {}\r\n{headers}Connection: close\r\n\r\n",
+        let head = self.request_head(method, path, key, body.len());
+        let head =
+            head.replace("Connection: close\r\n", &format!("{headers}Connection: close\r\n"));
+        let answer = self.raw(&[head.as_bytes(), body].concat());
+        String::from_utf8(answer).unwrap()
+    }
+
+    /// The head of such a request, which promises so many bytes.
+    pub(crate) fn request_head(
+        &self,
+        method: &str,
+        path: &str,
+        key: &Key,
+        length: usize,
+    ) -> String {
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n",
             self.service.address,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+            key.login(),
+        )
+    }
+
+    /// Sends bytes; what comes until the service closes the connection.
+    pub(crate) fn raw(&self, request: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(&self.service.address).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
         answer
     }
 }

@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use sandbox::inputs::{self, Input, Plan};
 use sandbox::{Flavor, Server, state};
 
+use crate::installed;
 use crate::interrupt::wait_until;
 use crate::prefix::Random;
 use crate::service::{INSTANCE, Key, REGION, Site};
@@ -340,6 +341,20 @@ fn bad() -> String {
     good + &"INSERT INTO good VALUES (1);\n".repeat(15) + "INSERT INTO missing VALUES (1);\n"
 }
 
+#[test]
+fn the_python_sdk_speaks_to_the_encrypted_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificates, site) = crate::encryption::encrypted(folder.path());
+    let ask = |authority: &Path| {
+        let path = authority.to_str().unwrap();
+        let mut command = python_command(&site, &site.key, "encrypted.py", &[path]);
+        run(&site, &site.key, &mut command)
+    };
+    ask(&certificates.ca).unwrap();
+    let refused = ask(&certificates.unrelated_ca).unwrap_err();
+    assert!(refused.contains("CERTIFICATE_VERIFY_FAILED"), "{refused}");
+}
+
 /// Starts an import by tccli.
 fn create(site: &Site, file: &str, database: &str) -> String {
     let password = site.server.root_password();
@@ -415,16 +430,7 @@ fn sdk_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk")
 }
 
-/// A folder that `scripts/setup` has made by the same rule; its copy of the pins is put there last.
+/// A folder of clients that `scripts/setup` has made.
 fn cached(name: &str, pins: &str) -> PathBuf {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("DBFERRY_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("dbferry")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/dbferry")))
-        .unwrap();
-    let folder = cache.join(name);
-    let ours = std::fs::read(sdk_folder().join(pins)).unwrap();
-    let is_ready = std::fs::read(folder.join(pins)).is_ok_and(|installed| installed == ours);
-    assert!(is_ready, "{} is not what tests/sdk pins: run scripts/setup", folder.display());
-    folder
+    installed::folder(name, &sdk_folder().join(pins))
 }

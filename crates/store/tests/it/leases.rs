@@ -3,7 +3,7 @@
 use crate::subject::{NOW, Subject, TTL, job_on};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Error, Outcome, State};
+use store::{Error, Outcome, Pulse, State};
 
 pub(crate) async fn a_beat_renews_and_tells_of_a_cancel(subject: Arc<Subject>) {
     let store = &subject.store;
@@ -190,4 +190,24 @@ pub(crate) async fn events_are_numbered_without_gaps(subject: Arc<Subject>) {
     let long = "k".repeat(33);
     let bad = store.append_event_to(account, id, &long, "{}", NOW).await.unwrap_err();
     assert!(matches!(bad, Error::Invalid { .. }));
+}
+
+pub(crate) async fn pulses_tell_how_far_jobs_are(subject: Arc<Subject>) {
+    let account = subject.account("a").await;
+    let queued = subject.enqueue(account, &job_on("db-1")).await;
+    let running = subject.claim("w").await;
+    assert_eq!(running.job.id, queued.id);
+    let waiting = subject.enqueue(account, &job_on("db-1")).await;
+    subject.store.beat(&running.lease, Some("{\"rows\":7}"), 12).await.unwrap();
+    let mut pulses =
+        subject.other.pulses(&[waiting.id, queued.id, queued.id + 4711]).await.unwrap();
+    pulses.sort_by_key(|pulse| pulse.job);
+    let progress = Some("{\"rows\":7}".to_owned());
+    let expected = [
+        Pulse { job: queued.id, state: State::Running, event_seq: 2, percent: 12, progress },
+        Pulse { job: waiting.id, state: State::Queued, event_seq: 1, percent: 0, progress: None },
+    ];
+    assert_eq!(pulses, expected);
+    assert!(subject.store.pulses(&[]).await.unwrap().is_empty());
+    assert!(subject.store.pulses(&vec![1; store::FILTER_MAX + 1]).await.is_err());
 }

@@ -10,6 +10,7 @@ mod instances;
 mod jobs;
 mod leases;
 mod opening;
+mod requests;
 mod secrets;
 mod subject;
 mod uploads;
@@ -65,12 +66,19 @@ const CASES: &[(&str, Case)] = cases![
     leases::a_released_job_is_claimed_again,
     leases::a_released_job_that_is_to_be_cancelled_is,
     leases::events_are_numbered_without_gaps,
+    leases::pulses_tell_how_far_jobs_are,
+    requests::a_request_is_done_once_and_answered_again,
+    requests::a_refused_request_may_be_tried_again,
+    requests::an_abandoned_request_is_taken_over_by_one,
+    requests::requests_at_once_are_one,
+    requests::old_requests_are_forgotten,
     secrets::nothing_secret_is_in_clear,
     secrets::a_sealed_value_opens_in_its_row_only,
     secrets::a_finished_job_has_no_secret,
     secrets::another_key_is_refused,
     opening::two_at_once_make_the_tables_once,
     opening::a_newer_store_is_left_alone,
+    opening::an_older_store_is_brought_up_to_date,
     opening::a_refused_login_is_unreachable,
 ];
 

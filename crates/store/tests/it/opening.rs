@@ -3,9 +3,10 @@
 use crate::subject::{Kind, NOW, Subject};
 use sqlx::Connection;
 use std::sync::Arc;
-use store::{Error, SealingKey, Store};
+use store::{Begin, Error, SealingKey, Store};
 
-const TABLES: &str = include_str!("../../src/schema/0001_tables.sql");
+const FIRST: &str = include_str!("../../src/schema/0001_tables.sql");
+const SECOND: &str = include_str!("../../src/schema/0002_requests.sql");
 
 pub(crate) async fn two_at_once_make_the_tables_once(subject: Arc<Subject>) {
     let url = subject.fresh().await;
@@ -29,7 +30,22 @@ pub(crate) async fn a_newer_store_is_left_alone(subject: Arc<Subject>) {
     Store::open(&url, subject.key("key")).await.unwrap().close().await;
     run(&url, "UPDATE schema_version SET version = 99").await;
     let error = Store::open(&url, subject.key("key")).await.unwrap_err();
-    assert!(matches!(error, Error::Newer { found: 99, known: 1 }), "{error:?}");
+    assert!(matches!(error, Error::Newer { found: 99, known: 2 }), "{error:?}");
+}
+
+/// As the first version left it.
+pub(crate) async fn an_older_store_is_brought_up_to_date(subject: Arc<Subject>) {
+    let url = subject.fresh().await;
+    let store = Store::open(&url, subject.key("key")).await.unwrap();
+    let account = store.create_account("a", NOW).await.unwrap();
+    store.close().await;
+    run(&url, "DROP TABLE request").await;
+    run(&url, "UPDATE schema_version SET version = 1, steps = 0").await;
+    let store = Store::open(&url, subject.key("key")).await.unwrap();
+    assert_eq!(store.account_by_name("a").await.unwrap(), account);
+    let begun = store.begin_request(account.id, "k", "one", 0, NOW).await.unwrap();
+    assert!(matches!(begun, Begin::Yours(_)), "{begun:?}");
+    store.close().await;
 }
 
 pub(crate) async fn a_refused_login_is_unreachable(subject: Arc<Subject>) {
@@ -50,8 +66,15 @@ pub(crate) async fn a_refused_login_is_unreachable(subject: Arc<Subject>) {
 /// As a process leaves it that was killed after it made the last table, before the last index.
 pub(crate) async fn tables_half_made_are_completed(subject: Arc<Subject>) {
     let url = subject.fresh().await;
-    let steps = TABLES.matches(";\n").count();
     Store::open(&url, subject.key("key")).await.unwrap().close().await;
+    // Killed in the second version: its table is there.
+    let steps = SECOND.matches(";\n").count();
+    run(&url, "DROP INDEX request_created ON request").await;
+    run(&url, &format!("UPDATE schema_version SET version = 1, steps = {}", steps - 1)).await;
+    Store::open(&url, subject.key("key")).await.unwrap().close().await;
+    // Killed in the first.
+    run(&url, "DROP TABLE request").await;
+    let steps = FIRST.matches(";\n").count();
     run(&url, "DROP INDEX nonce_keep ON nonce").await;
     run(&url, &format!("UPDATE schema_version SET version = 0, steps = {}", steps - 1)).await;
     Store::open(&url, subject.key("key")).await.unwrap().close().await;

@@ -9,6 +9,7 @@ use store::{Error, NewJob, Outcome, Secret, Store};
 
 const PASSWORD: &str = "correct horse battery staple";
 const JOB_SECRET: &str = "tr0ub4dor&3 and more";
+const DIGEST: &str = "the digest of a request, which may hold a password";
 
 pub(crate) async fn nothing_secret_is_in_clear(subject: Arc<Subject>) {
     let store = &subject.store;
@@ -17,6 +18,7 @@ pub(crate) async fn nothing_secret_is_in_clear(subject: Arc<Subject>) {
     store.register_instance(account, &instance("db-1", PASSWORD), NOW).await.unwrap();
     let secret = Secret::from(JOB_SECRET);
     subject.enqueue(account, &NewJob { secret: Some(&secret), ..job_on("db-1") }).await;
+    store.begin_request(account, "its key", DIGEST, 0, NOW).await.unwrap();
     let lease = subject.claim("w").await.lease;
     assert_eq!(store.job_secret(&lease).await.unwrap(), Some(secret));
 
@@ -28,10 +30,10 @@ pub(crate) async fn nothing_secret_is_in_clear(subject: Arc<Subject>) {
         }
     }
     let contains = |text: &str| dump.windows(text.len()).any(|window| window == text.as_bytes());
-    for visible in [key.key_id.as_str(), "ssl-mode=required", r#"{"file":"a.sql"}"#] {
+    for visible in [key.key_id.as_str(), "ssl-mode=required", "its key", r#"{"file":"a.sql"}"#] {
         assert!(contains(visible), "{visible}");
     }
-    for hidden in [key.key_secret.text().unwrap(), PASSWORD, JOB_SECRET] {
+    for hidden in [key.key_secret.text().unwrap(), PASSWORD, JOB_SECRET, DIGEST] {
         assert!(!contains(hidden), "{hidden}");
     }
 }
@@ -49,7 +51,7 @@ async fn dump(subject: &Subject) -> Vec<u8> {
     };
     let mut dump = Vec::new();
     let tables = subject.rows(tables).await;
-    assert!(tables.len() >= 11, "{} tables", tables.len());
+    assert!(tables.len() >= 12, "{} tables", tables.len());
     for table in tables {
         let table: String = table.try_get(0).unwrap();
         for row in subject.rows(&format!("SELECT * FROM {table}")).await {

@@ -13,8 +13,17 @@ pub(crate) const NOW: i64 = 1_700_000_000_000;
 /// A lease that no case outlives.
 pub(crate) const TTL: i64 = 600_000;
 /// Tables with rows of cases, each after those that point to it.
-const TABLES: [&str; 8] =
-    ["job_event", "job", "upload", "instance", "access_key", "nonce", "audit", "account"];
+const TABLES: [&str; 9] = [
+    "request",
+    "job_event",
+    "job",
+    "upload",
+    "instance",
+    "access_key",
+    "nonce",
+    "audit",
+    "account",
+];
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
