@@ -1,9 +1,15 @@
-//! Copies of a service that dies, and copies that fail.
+//! Copies of a service that dies, copies that fail, and copies that come at once.
 
-use super::{Client, Held, Pair, TARGET};
-use crate::interrupt::wait_until;
+use std::sync::Barrier;
+
 use nix::sys::signal::Signal;
 use serde_json::json;
+
+use super::{Client, DATABASES, Held, Pair, SOURCE, TARGET};
+use crate::interrupt::wait_until;
+
+/// How often two ask at once.
+const ROUNDS: usize = 3;
 
 /// The source's tables are there when the service comes again, whenever it died.
 fn check_death(place: &str) {
@@ -79,5 +85,44 @@ fn a_copy_that_fails_says_why_and_leaves_the_target() {
         let asked = json!({"DBInstanceId": TARGET, "ImportId": id.parse::<i64>().unwrap()});
         client.check_refused("OperationDenied.IncorrectTaskStatus", "CancelImport", &asked);
         pair.check_untouched(&before, mode);
+    }
+}
+
+#[test]
+fn of_copies_asked_for_at_once_one_has_an_instance() {
+    const OTHER: &str = "rm-other1";
+    let pair = Pair::start(&[]);
+    pair.fill();
+    pair.site.register(OTHER, &pair.site.key, &pair.target.url(None), &[]);
+    let _held = Held::on(&pair.site.server, "shop.orders WRITE");
+    for _ in 0..ROUNDS {
+        let start = Barrier::new(2);
+        let ask = |target: &str| {
+            let mut client = Client::start(&pair.site, &pair.site.key, "classic-get");
+            let parameters = json!({
+                "DBInstanceId": target,
+                "SourceDBInstanceId": SOURCE,
+                "DBInfo": DATABASES,
+            });
+            // The key is known then, and the SDK is loaded.
+            client.call("DescribeRegions", &json!({}));
+            start.wait();
+            let action = "ImportDatabaseBetweenInstances";
+            client.told(&json!({"action": action, "parameters": parameters}))
+        };
+        let (one, other) = std::thread::scope(|scope| {
+            let one = scope.spawn(|| ask(TARGET));
+            let other = scope.spawn(|| ask(OTHER));
+            (one.join().unwrap(), other.join().unwrap())
+        });
+        let (target, id, code) = match (one, other) {
+            (Ok(answer), Err((code, _))) => (TARGET, answer["ImportId"].clone(), code),
+            (Err((code, _)), Ok(answer)) => (OTHER, answer["ImportId"].clone(), code),
+            both => panic!("{both:?}"),
+        };
+        assert_eq!(code, "OperationDenied.DBInstanceStatus");
+        let mut client = Client::start(&pair.site, &pair.site.key, "classic-get");
+        client.call("CancelImport", &json!({"DBInstanceId": target, "ImportId": id}));
+        wait_until(|| client.status(SOURCE) == "Running");
     }
 }
