@@ -152,7 +152,7 @@ async fn import(
     account: i64,
     asked: call::ImportDatabaseBetweenInstances,
 ) -> Result<Reply> {
-    // The engines here have no names for copies but the databases' own.
+    // The API lets databases of these engines keep their names only.
     if asked.databases.iter().any(|pair| pair.is_renamed())
         || asked.databases.len() > engine::copy::DATABASES_MAX
     {
@@ -305,6 +305,8 @@ fn refused(obstacle: Obstacle) -> Error {
         Obstacle::Storage => Code::StorageQuota,
         Obstacle::NoCopy => Code::ImportNotFound,
         Obstacle::Ended => Code::ImportStatus,
+        // The store takes no such text, so nothing is called that.
+        Obstacle::Other(Refusal::Invalid(_)) => Code::InstanceNotFound,
         Obstacle::Other(Refusal::Fault(what)) => return fault(&what),
         Obstacle::Other(refusal) => return fault(&format!("{refusal:?}")),
     })

@@ -68,11 +68,12 @@ async fn register_sql_servers(pair: &Pair) {
 }
 
 /// The refused requests of [`IMPORT`]: code, source, target, databases.
-const CASES: [(&str, &str, &str, &str); 23] = [
+const CASES: [(&str, &str, &str, &str); 24] = [
     ("OperationDenied.DBInstanceId", SOURCE, SOURCE, DATABASES),
     ("OperationDenied.DBInstanceId", SOURCE, "rm-same1", DATABASES),
     ("InvalidDBInstanceId.NotFound", SOURCE, "rm-nowhere1", DATABASES),
     ("InvalidDBInstanceId.NotFound", "rm-nowhere1", TARGET, DATABASES),
+    ("InvalidDBInstanceId.NotFound", SOURCE, "rm-\0", DATABASES),
     ("InvalidDBInstanceId.NotFound", SOURCE, "rm-theirs1", DATABASES),
     ("InvalidDBInstanceId.NotFound", "rm-theirs1", TARGET, DATABASES),
     ("OperationDenied.Engine", SOURCE, "rm-engine1", DATABASES),
