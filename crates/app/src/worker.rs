@@ -3,6 +3,7 @@
 //! Promises: a job is worked on only while its lease holds; progress is written at most once a
 //! second; a job that is to be cancelled has ended within [`CANCEL_MAX`] of the next beat; told to
 //! stop, it claims nothing more, gives what runs some time, and puts the rest back in the queue.
+//! Only a run that says that it must not be dropped ([`Ready::may_be_dropped`]) is waited for.
 
 use std::pin::Pin;
 use std::sync::Arc;

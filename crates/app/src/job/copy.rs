@@ -111,8 +111,7 @@ impl Ready {
             Err(failure) => &failure.report.left_behind,
         };
         // A server that went away may be back when the job's end is told.
-        let is_tidy = left.is_empty() || !may_be_dropped(surroundings);
-        self.is_tidy.store(is_tidy, Ordering::Relaxed);
+        self.is_tidy.store(left.is_empty(), Ordering::Relaxed);
         outcome.map(|report| succeeded(&report)).map_err(|failure| {
             let mut error = self.in_their_words(failure.error);
             if error.side == Side::Source {
