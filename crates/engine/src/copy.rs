@@ -7,6 +7,7 @@
 //! or stop before it, it is as it was. No HTTP, no job table, no drawing.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use dump::token::Target;
@@ -24,7 +25,7 @@ use catalog::Database;
 use connections::Connections;
 use data::Arrived;
 use journal::Journal;
-use lane::Job;
+use lane::{Job, Way};
 use objects::Making;
 use publish::Place;
 use rename::Renaming;
@@ -115,8 +116,6 @@ struct Run<'a> {
 struct Known {
     source: ServerFacts,
     target: ServerFacts,
-    /// By pair of [`Options::databases`]: what the target holds.
-    old: Vec<Option<Database>>,
 }
 
 /// A copy that only has to be shown.
@@ -155,26 +154,40 @@ impl Run<'_> {
         let target = facts::gather(&mut here).await?;
         let same_server = is_same_server(&there, &here);
         precheck::request(&self.options.databases, same_server)?;
-        let mut old = Vec::new();
-        for (from, to) in &self.options.databases {
-            let is_there = precheck::exists(&mut here, to).await?;
-            let database = match is_there {
-                true => Some(
-                    catalog::read(&mut here, &target, to).await.map_err(|e| e.on(Side::Target))?,
-                ),
-                false => None,
-            };
-            precheck::target(to, database.as_ref(), self.options.replace)?;
+        for (from, _) in &self.options.databases {
             precheck::source(&mut there, from).await?;
-            old.push(database);
         }
+        self.read_old(&mut here, &target).await?;
         report.notes.extend(precheck::notes(&target));
         for repaired in journal::repair(self.target, None).await? {
             report.notes.push(format!("an earlier copy had died: {}", repaired.what));
         }
         there.close().await;
         here.close().await;
-        Ok(Known { source, target, old })
+        Ok(Known { source, target })
+    }
+
+    /// What the target's databases hold, if the copies may take its place.
+    async fn read_old(
+        &self,
+        conn: &mut Conn,
+        facts: &ServerFacts,
+    ) -> Result<Vec<Option<Database>>> {
+        let mut old = Vec::new();
+        for (_, to) in &self.options.databases {
+            let database = match precheck::exists(conn, to).await? {
+                true => {
+                    let read = catalog::read(conn, facts, to).await;
+                    Some(read.map_err(|error| error.on(Side::Target))?)
+                }
+                false => None,
+            };
+            precheck::target(to, database.as_ref(), self.options.replace)?;
+            old.push(database);
+        }
+        let targets: Vec<&str> = self.options.databases.iter().map(|(_, to)| to.as_str()).collect();
+        precheck::references(conn, &targets).await?;
+        Ok(old)
     }
 
     /// Everything up to a verified copy in the staging databases.
@@ -204,7 +217,7 @@ impl Run<'_> {
             self.bring_rows(known, staging, &databases, &makes, readers, report).await?;
         failpoint::pass("rows copied");
         self.finish_tables(&jobs, rows, report).await?;
-        foreign_keys(&mut main, &makes).await?;
+        foreign_keys(&mut main, &databases, &makes).await?;
         if known.source.version_text == known.target.version_text {
             check_definitions(&mut main, &known.target, staging, &databases, &makes).await?;
         }
@@ -257,12 +270,18 @@ impl Run<'_> {
     ) -> Result<(Arc<Vec<Job>>, data::Rows)> {
         let order = plan::order(databases);
         let flavor = known.target.flavor;
-        let load = self.options.load_data && known.target.local_infile;
+        let way = Way {
+            flavor,
+            load: self.options.load_data && known.target.local_infile,
+            packet_bytes: known.target.max_allowed_packet,
+        };
         let job = |(d, t): &(usize, usize)| {
             let (database, table) = (&databases[*d], databases[*d].tables[*t].clone());
-            Job::new(&database.name, staging.of(*d), table, flavor, load)
+            Job::new(&database.name, staging.of(*d), table, &way)
         };
         let jobs: Arc<Vec<Job>> = Arc::new(order.iter().map(job).collect());
+        let expected = jobs.iter().map(|job| job.table.rows_estimated).sum();
+        self.surroundings.progress.expected_rows.store(expected, Ordering::Relaxed);
         let began = Instant::now();
         let rows = data::run(data::Parts {
             jobs: Arc::clone(&jobs),
@@ -340,6 +359,7 @@ impl Run<'_> {
         let placed = |index: usize| {
             let database: &Database = &databases[index];
             database.programs.iter().map(move |program| objects::Placed {
+                database: &database.name,
                 schema: staging.of(index),
                 collation: &database.charset.1,
                 program,
@@ -403,15 +423,19 @@ impl Run<'_> {
     /// Lets the target show the copy. Not to be stopped half-way.
     async fn publish(&self, known: &Known, prepared: Prepared, staging: &Staging) -> Result<()> {
         let Prepared { mut main, databases } = prepared;
+        // Read again: a copy takes long, and what was made meanwhile is not to be lost or kept by
+        // chance.
+        let old = self.read_old(&mut main, &known.target).await?;
         let places: Vec<Place> = databases
             .into_iter()
+            .zip(old)
             .enumerate()
-            .map(|(index, source)| Place {
+            .map(|(index, (source, old))| Place {
                 target: self.options.databases[index].1.clone(),
                 staging: staging.of(index).to_owned(),
                 trash: staging.trash_of(index).to_owned(),
                 source,
-                old: known.old[index].clone(),
+                old,
             })
             .collect();
         self.surroundings.progress.set_activity("publishing");
@@ -465,9 +489,19 @@ fn judge(jobs: &[Job], tables: &[Arrived], report: &Report) -> Result<()> {
 }
 
 /// Makes the foreign keys, when all tables have all their rows and keys.
-async fn foreign_keys(main: &mut Conn, makes: &[Vec<plan::TableMake>]) -> Result<()> {
-    for statement in makes.iter().flatten().filter_map(|make| make.foreign_keys.as_ref()) {
-        main.query(statement.as_bytes()).await?;
+async fn foreign_keys(
+    main: &mut Conn,
+    databases: &[Database],
+    makes: &[Vec<plan::TableMake>],
+) -> Result<()> {
+    for (database, makes) in databases.iter().zip(makes) {
+        for (table, make) in database.tables.iter().zip(makes) {
+            let Some(statement) = &make.foreign_keys else { continue };
+            main.query(statement.as_bytes()).await.map_err(|mut error| {
+                error.message = "make the table's foreign keys".to_owned();
+                error.in_table(Some(&database.name), table.name.clone())
+            })?;
+        }
     }
     Ok(())
 }

@@ -70,9 +70,10 @@ impl Drawing {
 
 fn draw_bar(source: &Source, ended: &AtomicBool) {
     let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr());
-    let template = match source.size {
-        Some(_) => "{bar:30} {prefix} {wide_msg}",
-        None => "{spinner} {prefix} {wide_msg}",
+    let has_end = source.size.is_some() || source.consumed.is_none();
+    let template = match has_end {
+        true => "{bar:30} {prefix} {wide_msg}",
+        false => "{spinner} {prefix} {wide_msg}",
     };
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -118,10 +119,11 @@ fn line(source: &Source, now: &Moment, rate: &Rate) -> String {
         let per_second =
             format!("{}/s  {} rows/s", size::bytes(stored as u64), size::count(rows as u64));
         text = format!("{text}  {per_second}");
-        if let Some(size) = source.size
-            && stored > 0.0
-        {
-            let left = size.saturating_sub(now.stored) as f64 / stored;
+        let left = match source.size {
+            Some(size) => size.saturating_sub(now.stored) as f64 / stored,
+            None => now.expected.saturating_sub(now.rows) as f64 / rows,
+        };
+        if left.is_finite() && now.fraction.is_some() {
             let left = size::duration(Duration::from_secs_f64(left.min(1e7)));
             text = format!("{text}  ETA {left}");
         }
@@ -135,6 +137,8 @@ struct Moment {
     /// Bytes of the file as it is stored whose effect is committed.
     stored: u64,
     rows: u64,
+    /// Rows there may be in all, where no file tells an end.
+    expected: u64,
     fraction: Option<f64>,
 }
 
@@ -149,9 +153,15 @@ impl Moment {
             Some(consumed) => (consumed.load(Ordering::Relaxed) as f64 * share) as u64,
             None => applied,
         };
-        let fraction = source.size.map(|size| (stored as f64 / size.max(1) as f64).min(1.0));
         let rows = progress.applied_rows.load(Ordering::Relaxed);
-        Moment { at: Instant::now(), stored, rows, fraction }
+        let expected = progress.expected_rows.load(Ordering::Relaxed);
+        let share_of = |done: u64, all: u64, most: f64| (done as f64 / all.max(1) as f64).min(most);
+        let fraction = match source.size {
+            Some(size) => Some(share_of(stored, size, 1.0)),
+            // Statistics may be wrong: what is not over is not called complete.
+            None => (expected > 0).then(|| share_of(rows, expected, 0.99)),
+        };
+        Moment { at: Instant::now(), stored, rows, expected, fraction }
     }
 }
 

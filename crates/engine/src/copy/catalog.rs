@@ -339,7 +339,7 @@ async fn program(conn: &mut Conn, kind: ProgramKind, name: &str) -> Result<Progr
     let what = kind.keyword();
     conn.query(b"SET SESSION character_set_results = NULL").await?;
     let sql = format!("SHOW CREATE {what} {}", identifier(name));
-    let row = first_row(conn, &sql).await;
+    let row = first_row(conn, &sql).await.map_err(|error| error.in_table(None, name));
     conn.query(b"SET SESSION character_set_results = utf8mb4").await?;
     let row = row?.ok_or_else(|| untold(what, name))?;
     // Where each kind has its text, its sql_mode, its time zone and its character set.

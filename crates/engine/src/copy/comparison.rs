@@ -11,7 +11,7 @@ use super::catalog::{self, Database};
 use super::chunk::Walk;
 use super::connections::Connections;
 use super::data::Arrived;
-use super::lane::Job;
+use super::lane::{Job, Way};
 use super::report::{Failure, Report, SnapshotReport, TableReport, Verified};
 use super::{LANES_MAX, Options, session, snapshot, verify};
 use crate::endpoint::Endpoint;
@@ -63,11 +63,12 @@ async fn compare(
     report.notes.append(&mut snapshot.notes);
     report.snapshot = Some(SnapshotReport::of(&snapshot));
     let mut jobs = Vec::new();
+    let way = Way { flavor: target_facts.flavor, load: false, packet_bytes: 0 };
     for (from, to) in &options.databases {
         let database = catalog::read(&mut there, &source_facts, from).await?;
         let copy = catalog::read(&mut here, &target_facts, to).await;
         check_tables(&database, &copy.map_err(|error| error.on(Side::Target))?)?;
-        let of_table = |table| Job::new(from, to, table, target_facts.flavor, false);
+        let of_table = |table| Job::new(from, to, table, &way);
         jobs.extend(database.tables.into_iter().map(of_table));
     }
     let mut readers = std::mem::take(&mut snapshot.readers);

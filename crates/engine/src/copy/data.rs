@@ -131,7 +131,12 @@ pub async fn run(parts: Parts) -> Result<Rows> {
         lanes.spawn(async move { or_tell(lane::run(reader, writer, shared).await, &teller).await });
         let builder = session::writer(&target, flavor, "copy keys").await?;
         connections.watch(&builder);
-        builders.tasks.spawn(build(builder, flavor, Arc::clone(&builds), Arc::clone(&keys)));
+        builders.tasks.spawn(build(
+            builder,
+            flavor,
+            Arc::clone(&builds),
+            (Arc::clone(&jobs), Arc::clone(&keys)),
+        ));
     }
     drop(shared);
     let mut walk_task = JoinSet::new();
@@ -220,7 +225,7 @@ async fn build(
     mut conn: Conn,
     flavor: Flavor,
     builds: Arc<Mutex<mpsc::Receiver<usize>>>,
-    keys: Arc<Vec<Option<String>>>,
+    (jobs, keys): (Arc<Vec<Job>>, Arc<Vec<Option<String>>>),
 ) -> Result<Vec<(usize, Duration)>> {
     if flavor == Flavor::MySql {
         // Old versions do not know it.
@@ -236,7 +241,11 @@ async fn build(
         };
         let began = Instant::now();
         if let Some(statement) = &keys[index] {
-            conn.query(statement.as_bytes()).await?;
+            let job = &jobs[index];
+            conn.query(statement.as_bytes()).await.map_err(|mut error| {
+                error.message = "make the table's keys".to_owned();
+                error.in_table(Some(&job.source), job.table.name.clone())
+            })?;
         }
         took.push((index, began.elapsed()));
     }

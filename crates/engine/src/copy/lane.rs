@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
@@ -16,7 +17,7 @@ use super::rows::{Batch, Form};
 use super::table::Table;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
-use crate::mysql::conn::Conn;
+use crate::mysql::conn::{Cells, Conn};
 use crate::mysql::facts::Flavor;
 use crate::run::progress::Progress;
 
@@ -40,6 +41,19 @@ pub struct Job {
     pub form: Form,
     /// The statement around a batch.
     pub statement: String,
+    /// Bytes of a batch.
+    pub batch_bytes: usize,
+}
+
+/// What the target takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// Its dialect.
+    pub flavor: Flavor,
+    /// LOAD DATA LOCAL.
+    pub load: bool,
+    /// Statements up to this length.
+    pub packet_bytes: u64,
 }
 
 /// Chunks that wait for a lane.
@@ -80,25 +94,28 @@ enum Step {
 }
 
 impl Job {
-    /// Rows go as LOAD DATA where the target takes that, else as INSERT.
-    pub fn new(source: &str, target: &str, table: Table, flavor: Flavor, load: bool) -> Job {
+    /// Rows go as LOAD DATA where the target takes that, else as INSERT of up to `packet_bytes`.
+    pub fn new(source: &str, target: &str, table: Table, way: &Way) -> Job {
         let name = format!("{}.{}", identifier(target), identifier(&table.name));
         // INSERT needs a column; what a table without any holds is its number of rows.
-        let load = load && table.stored().next().is_some();
+        let load = way.load && table.stored().next().is_some();
         let (form, statement) = match load {
             true => (
                 Form::Load,
                 format!(
                     "LOAD DATA LOCAL INFILE 'rows' INTO TABLE {name} CHARACTER SET binary FIELDS \
                      TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' {}",
-                    table.loaded(flavor)
+                    table.loaded(way.flavor)
                 ),
             ),
             false => {
                 (Form::insert(&table), format!("INSERT INTO {name} ({}) VALUES ", table.inserted()))
             }
         };
-        Job { source: source.to_owned(), target: target.to_owned(), table, form, statement }
+        let packet_bytes = usize::try_from(way.packet_bytes).unwrap_or(usize::MAX);
+        let batch_bytes = if load { BATCH_BYTES } else { BATCH_BYTES.min(packet_bytes / 2) };
+        let (source, target) = (source.to_owned(), target.to_owned());
+        Job { source, target, table, form, statement, batch_bytes }
     }
 
     fn selection(&self, chunk: &Chunk) -> String {
@@ -147,17 +164,29 @@ async fn read_chunk(
     let mut selection = reader.select(job.selection(chunk).as_bytes()).await?;
     let mut batch = Batch::default();
     while let Some(cells) = selection.next().await? {
-        if batch.text.capacity() == 0 {
-            batch.text.reserve(BATCH_BYTES + (BATCH_BYTES >> 3));
-        }
-        batch.push(&job.form, cells.iter());
-        if batch.text.len() >= BATCH_BYTES
+        let is_full = match &job.form {
+            Form::Load => batch.text.len() >= job.batch_bytes,
+            // A statement is not to become too long for the target because of its last row.
+            Form::Insert(_) => batch.text.len() + written_max(&cells) > job.batch_bytes,
+        };
+        if is_full
+            && batch.rows > 0
             && steps.send(Step::Batch(index, std::mem::take(&mut batch))).await.is_err()
         {
             return Ok(false);
         }
+        if batch.text.capacity() == 0 {
+            batch.text.reserve(job.batch_bytes + (job.batch_bytes >> 3));
+        }
+        batch.push(&job.form, cells.iter());
     }
     Ok(batch.rows == 0 || steps.send(Step::Batch(index, batch)).await.is_ok())
+}
+
+/// The most bytes that a row may take in an INSERT: every byte escaped, every cell quoted.
+fn written_max(cells: &Cells) -> usize {
+    const AROUND: usize = 12;
+    cells.iter().map(|cell| 2 * cell.map_or(0, <[u8]>::len) + AROUND).sum()
 }
 
 async fn write_all(writer: &mut Conn, shared: &Shared, mut steps: Receiver<Step>) -> Result<()> {
@@ -170,7 +199,7 @@ async fn write_all(writer: &mut Conn, shared: &Shared, mut steps: Receiver<Step>
                 shared.progress.set_activity(format!("{}.{}", job.source, job.table.name));
                 warnings += write(writer, job, batch)
                     .await
-                    .map_err(|error| error.in_table(Some(&job.target), job.table.name.clone()))?;
+                    .map_err(|error| error.in_table(Some(&job.source), job.table.name.clone()))?;
                 rows += batch_rows;
                 bytes += batch_bytes;
                 shared.progress.applied_rows.fetch_add(batch_rows, Ordering::Relaxed);
@@ -190,7 +219,7 @@ async fn write_all(writer: &mut Conn, shared: &Shared, mut steps: Receiver<Step>
 
 /// Brings a batch in, and gives the number of warnings.
 async fn write(writer: &mut Conn, job: &Job, batch: Batch) -> Result<u64> {
-    let Batch { text, rows } = batch;
+    let (text, rows) = (Bytes::from(batch.text), batch.rows);
     for left in (0..TRIES).rev() {
         // A LOAD DATA that is cut keeps what it has got, so it needs a transaction.
         writer.query(b"START TRANSACTION").await?;
@@ -216,7 +245,7 @@ async fn write(writer: &mut Conn, job: &Job, batch: Batch) -> Result<u64> {
     Err(Error::new(ErrorKind::LockWait, Side::Target, "write rows"))
 }
 
-async fn load(writer: &mut Conn, job: &Job, text: Vec<u8>, rows: u64) -> Result<u64> {
+async fn load(writer: &mut Conn, job: &Job, text: Bytes, rows: u64) -> Result<u64> {
     let loaded = writer.load(job.statement.as_bytes(), text).await?;
     if loaded.records == rows && loaded.skipped == 0 && loaded.deleted == 0 {
         return Ok(loaded.warnings);

@@ -33,6 +33,8 @@ pub struct Making<'a> {
 /// A program, in its database on the target.
 #[derive(Clone, Copy, Debug)]
 pub struct Placed<'a> {
+    /// The database that it is from, for messages.
+    pub database: &'a str,
     /// The database on the target.
     pub schema: &'a str,
     /// That database's collation.
@@ -121,17 +123,16 @@ async fn make_one(conn: &mut Conn, making: &Making<'_>, placed: Placed<'_>) -> R
     let outcome = try_one(conn, making, placed).await;
     // Whatever happened, later statements of this connection are in UTF-8 again.
     let back = conn.query(b"SET NAMES utf8mb4").await;
-    outcome.map_err(|error| {
+    outcome.map_err(|mut error| {
         let what = placed.program.kind.keyword().to_lowercase();
-        let mut error = error.in_table(Some(placed.schema), placed.program.name.clone());
-        error.message = format!("make {what} {}.{}", placed.schema, placed.program.name);
+        error.message = format!("make {what} {}.{}", placed.database, placed.program.name);
         error
     })?;
     back.map(|_effect| ())
 }
 
 async fn try_one(conn: &mut Conn, making: &Making<'_>, placed: Placed<'_>) -> Result<()> {
-    let Placed { schema, collation, program } = placed;
+    let Placed { schema, collation, program, .. } = placed;
     let text = statement(program, making)?;
     conn.query(format!("USE {}", identifier(schema)).as_bytes()).await?;
     let foreign = program.database_collation.as_deref().filter(|own| *own != collation);

@@ -77,6 +77,24 @@ pub fn target(name: &str, database: Option<&Database>, replace: bool) -> Result<
     }
 }
 
+/// Whether other databases of the target refer into those that are to be written: their foreign keys
+/// would follow what is taken away.
+pub async fn references(conn: &mut Conn, targets: &[&str]) -> Result<()> {
+    let names: Vec<String> = targets.iter().map(|name| literal(name)).collect();
+    let names = names.join(", ");
+    let sql = format!(
+        "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME FROM \
+         information_schema.REFERENTIAL_CONSTRAINTS WHERE UNIQUE_CONSTRAINT_SCHEMA IN ({names}) AND \
+         CONSTRAINT_SCHEMA NOT IN ({names}) LIMIT 1"
+    );
+    let Some(row) = conn.rows(&sql).await?.into_iter().next() else { return Ok(()) };
+    let mut cells = row.into_iter().map(Option::unwrap_or_default);
+    let mut next = || cells.next().unwrap_or_default();
+    let (schema, table, name) = (next(), next(), next());
+    let text = format!("{schema}.{table} refers to what would be replaced, by foreign key {name}");
+    Err(Error::new(ErrorKind::Refused, Side::Target, text))
+}
+
 /// Whether the target has what the definitions name.
 pub fn databases(databases: &[Database], target: &ServerFacts) -> Result<()> {
     for database in databases {

@@ -113,7 +113,7 @@ async fn holds_tables(conn: &mut Conn, schema: &str) -> Result<bool> {
 }
 
 fn placed<'a>(schema: &'a str, collation: &'a str, programs: &'a [Program]) -> Vec<Placed<'a>> {
-    programs.iter().map(|program| Placed { schema, collation, program }).collect()
+    programs.iter().map(|program| Placed { database: schema, schema, collation, program }).collect()
 }
 
 fn old_programs(place: &Place) -> Vec<Placed<'_>> {

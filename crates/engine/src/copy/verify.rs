@@ -109,7 +109,7 @@ async fn compare_all(
         let there = there.map_err(|error| {
             error.on(Side::Source).in_table(Some(&job.source), job.table.name.clone())
         })?;
-        let here = here.map_err(|e| e.in_table(Some(&job.target), job.table.name.clone()))?;
+        let here = here.map_err(|e| e.in_table(Some(&job.source), job.table.name.clone()))?;
         if there != here && differences.len() < DIFFERENCES_MAX {
             let keys = keys(&mut source, &mut target, job, &check.chunk).await?;
             differences.push(Difference {

@@ -154,8 +154,8 @@ impl Conn {
     /// Runs one `LOAD DATA LOCAL INFILE` whose file is `data`. For use inside a transaction: the
     /// server keeps the rows it got when the connection is cut, and what it left out or changed
     /// is only counted.
-    pub async fn load(&mut self, statement: &[u8], data: Vec<u8>) -> Result<Loaded> {
-        self.infile.offer(Some(Bytes::from(data)));
+    pub async fn load(&mut self, statement: &[u8], data: impl Into<Bytes>) -> Result<Loaded> {
+        self.infile.offer(Some(data.into()));
         let outcome = self.query(statement).await;
         self.infile.offer(None);
         outcome?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Shared counters of one import.
+/// Shared counters of one run.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Bytes of the decoded text that were read and cut into statements.
@@ -16,6 +16,8 @@ pub struct Progress {
     pub applied_bytes: AtomicU64,
     /// Rows of INSERT statements that are committed.
     pub applied_rows: AtomicU64,
+    /// How many rows there may be in all, by statistics; 0 if nothing tells.
+    pub expected_rows: AtomicU64,
     /// Statements that are committed.
     pub applied_statements: AtomicU64,
     /// Lanes that are open now. The one number here that also falls.

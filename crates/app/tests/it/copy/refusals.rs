@@ -1,6 +1,6 @@
 //! What a copy refuses, and that it then changes nothing.
 
-use sandbox::{Flavor, Server, state};
+use sandbox::{Flavor, Options, Server, state};
 
 use super::{Pair, comparable};
 use crate::import_errors::Ended;
@@ -19,6 +19,42 @@ fn a_target_that_holds_something_stays_as_it_is() {
         pair.target.sql("DROP VIEW a.v").unwrap();
         pair.copy("b,a", &[]).check(0, &["copied"]);
         assert_eq!(comparable(&pair.target), comparable(&pair.source));
+    }
+}
+
+#[test]
+fn what_others_refer_to_is_not_replaced() {
+    for flavor in Flavor::ALL {
+        let pair = Pair::start(flavor);
+        pair.source.sql("CREATE DATABASE a; CREATE TABLE a.t (i INT PRIMARY KEY)").unwrap();
+        let child = "CREATE DATABASE b; CREATE TABLE b.c (i INT, CONSTRAINT f FOREIGN KEY (i) \
+                     REFERENCES a.t (i))";
+        pair.target.sql("CREATE DATABASE a; CREATE TABLE a.t (i INT PRIMARY KEY)").unwrap();
+        pair.target.sql(child).unwrap();
+        let before = state::canonical(&pair.target).unwrap();
+        pair.copy("a", &["--replace"]).check(1, &["b.c refers to what would be replaced"]);
+        assert_eq!(state::canonical(&pair.target).unwrap(), before);
+    }
+}
+
+#[test]
+fn rows_as_long_as_a_statement_may_be_go_as_insert() {
+    let small = "--max-allowed-packet=1048576".to_owned();
+    let args = vec![small, "--local-infile=OFF".to_owned()];
+    for flavor in Flavor::ALL {
+        let options = Options { args: args.clone(), ..Options::test() };
+        let target = Server::start_with(flavor, &options).unwrap();
+        let pair = Pair { source: Server::start(flavor).unwrap(), target };
+        let fill = "CREATE DATABASE a; CREATE TABLE a.t (i INT PRIMARY KEY, v LONGTEXT);
+                    INSERT INTO a.t VALUES (1, REPEAT('x', 700000)), (2, REPEAT('y', 900000)), \
+                    (3, 'z'), (4, REPEAT('x', 1000000));";
+        pair.source.sql(fill).unwrap();
+        pair.copy("a", &[]).check(0, &["4 rows", "rows go as INSERT"]);
+        assert_eq!(comparable(&pair.target), comparable(&pair.source));
+        // One that no statement can hold.
+        pair.source.sql("INSERT INTO a.t VALUES (5, REPEAT('x', 1100000))").unwrap();
+        pair.copy("a", &["--replace"]).check(1, &["too large for max_allowed_packet", "a.t"]);
+        assert_eq!(pair.target.sql("SELECT COUNT(*) FROM a.t").unwrap().trim(), "4");
     }
 }
 
