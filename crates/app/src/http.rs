@@ -17,6 +17,7 @@ pub mod port;
 pub mod certificate;
 pub mod visit;
 
+pub mod alibaba;
 pub mod metrics;
 pub mod native;
 pub mod problem;

@@ -2,6 +2,7 @@
 //!
 //! The only callers of the store. Each dialect turns a [`Refusal`] into its own words.
 
+pub mod copies;
 pub mod imports;
 pub mod instances;
 pub mod requests;

@@ -3,14 +3,14 @@
 //! Promises: a job is worked on only while its lease holds; progress is written at most once a
 //! second; a job that is to be cancelled has ended within [`CANCEL_MAX`] of the next beat; told to
 //! stop, it claims nothing more, gives what runs some time, and puts the rest back in the queue.
+//! Only a run that says that it must not be dropped ([`Ready::may_be_dropped`]) is waited for.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::error::ErrorKind;
+use engine::error::{Error, ErrorKind};
 use engine::import::Surroundings;
-use engine::import::report::{Failure, Report};
 use engine::run::progress::Progress;
 use engine::run::stop::Stop;
 use store::{Beat, Claimed, Error as StoreError, Outcome};
@@ -20,19 +20,20 @@ use tracing::Instrument;
 
 use crate::app::{App, Place, told};
 use crate::clock::random_hex;
-use crate::job::import::{self, Gauge, Ready};
+use crate::job::import::{self, Gauge};
+use crate::job::{self, Ready};
 
 /// How often the store is asked for work where nobody says that there is some.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often a lease is renewed.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
-/// What an import gets to end by itself when it is cancelled; then it is ended. The engine lets a
+/// What a job gets to end by itself when it is cancelled; then it is ended. The engine lets a
 /// statement go on for one second of it and stops it then: with less time the job would be told to
 /// have ended while the server still executes.
 const CANCEL_MAX: Duration = Duration::from_millis(1500);
 /// What the server gets to end the connections of a job that is cancelled; its clean-up tries again.
 const END_MAX: Duration = Duration::from_secs(1);
-/// What an import gets to end by itself when the service stops and its time is over.
+/// What a job gets to end by itself when the service stops and its time is over.
 const STOP_MAX: Duration = Duration::from_millis(1500);
 /// How often a job may be begun before it counts as failed: it may be what kills us.
 const ATTEMPTS_MAX: u32 = 50;
@@ -90,8 +91,8 @@ async fn claim(app: &App, owner: &str) -> Option<Claimed> {
 
 /// How work on a job ended.
 enum Ended {
-    /// The import came to its end.
-    Import(Result<Report, Failure>),
+    /// The run came to its end; with what the store keeps of a success.
+    Run(Result<String, Error>),
     /// It was cancelled, and has stopped or was dropped.
     Cancelled,
     /// The service is told to stop: the job goes back.
@@ -107,21 +108,22 @@ async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
         finish(&app, &claimed, Outcome::Failed(&text)).await;
         return;
     }
-    let ready = match import::prepare(&app, &claimed).await {
+    let ready = match job::prepare(&app, &claimed).await {
         Ok(ready) => ready,
         Err(error) => {
-            let ended = Ended::Import(Err(Failure::before(error)));
-            settle(&app, &claimed, ended).await;
+            settle(&app, &claimed, Ended::Run(Err(error))).await;
             return;
         }
     };
     // Held until nothing of the job is left on the server: the next one could be for the same tables.
-    let place = app.places.of(&claimed.job.instance_id, ready.database());
-    let mut held = None;
-    let ended = follow(&app, &claimed, &ready, &stop, Following { began, place, held: &mut held });
+    let databases = ready.databases();
+    let place = |database| app.places.of(&claimed.job.instance_id, database);
+    let places = databases.into_iter().map(place).collect();
+    let mut held = Vec::new();
+    let ended = follow(&app, &claimed, &ready, &stop, Following { began, places, held: &mut held });
     let ended = ended.await;
     if matches!(ended, Ended::Cancelled) {
-        match tokio::time::timeout(END_MAX, import::end(&ready)).await {
+        match tokio::time::timeout(END_MAX, ready.end()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(error = error.without_server_text(), "end its connections");
@@ -130,7 +132,7 @@ async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
         }
     }
     let is_over = settle(&app, &claimed, ended).await;
-    if is_over && let Err(error) = import::clean_up(&ready).await {
+    if let Err(error) = ready.clean_up(is_over).await {
         tracing::warn!(error = error.without_server_text(), "clean up after a job");
     }
 }
@@ -139,12 +141,12 @@ async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
 struct Following<'a> {
     /// Before the lease was asked for.
     began: Instant,
-    place: Place,
-    /// Keeps the place once the import has it.
-    held: &'a mut Option<tokio::sync::OwnedMutexGuard<()>>,
+    places: Vec<Place>,
+    /// Keeps the places once the job has them.
+    held: &'a mut Vec<tokio::sync::OwnedMutexGuard<()>>,
 }
 
-/// Runs the import and beats for it.
+/// Runs the job and beats for it.
 async fn follow(
     app: &App,
     claimed: &Claimed,
@@ -152,13 +154,15 @@ async fn follow(
     stop: &Stop,
     following: Following<'_>,
 ) -> Ended {
-    let Following { began, place, held } = following;
+    let Following { began, places, held } = following;
     let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
     let _running = app.loading.begin(&surroundings.progress);
     let gauge = Gauge::default();
-    let mut import = Box::pin(async {
-        *held = Some(place.lock_owned().await);
-        import::run(ready, &surroundings, &gauge).await
+    let mut run = Box::pin(async {
+        for place in places {
+            held.push(place.lock_owned().await);
+        }
+        ready.run(&surroundings, &gauge).await
     });
     let mut watch = Watch::new(app, began);
     let mut beats = tokio::time::interval(BEAT_EVERY);
@@ -166,8 +170,11 @@ async fn follow(
     let mut beat: Option<UnderWay<'_>> = None;
     loop {
         tokio::select! {
-            outcome = &mut import => return watch.judged(outcome),
-            end = watch.ends() => return end,
+            outcome = &mut run => return watch.judged(outcome),
+            end = watch.ends() => match ready.may_be_dropped(&surroundings) {
+                true => return end,
+                false => watch.wait(),
+            },
             // A beat may take long: nothing else waits for it.
             answer = answered(&mut beat), if beat.is_some() => {
                 beat = None;
@@ -178,12 +185,15 @@ async fn follow(
                             surroundings.stop.ask();
                         }
                     }
-                    (_, Err(StoreError::LeaseLost)) => return Ended::Lost,
+                    (_, Err(StoreError::LeaseLost)) => match ready.may_be_dropped(&surroundings) {
+                        true => return Ended::Lost,
+                        false => watch.wait(),
+                    },
                     (_, Err(error)) => tracing::warn!(error = told(&error), "renew a lease"),
                 }
             }
             _ = beats.tick(), if beat.is_none() => {
-                let told = gauge.read(&surroundings);
+                let told = ready.told(&surroundings, &gauge);
                 beat = Some(Box::pin(one_beat(app, claimed, told)));
             }
             () = app.cancelled.notified() => beats.reset_immediately(),
@@ -215,11 +225,13 @@ async fn answered(beat: &mut Option<UnderWay<'_>>) -> (Instant, Result<Beat, Sto
     }
 }
 
-/// When work on a job has to end, whatever the import does.
+/// When work on a job has to end, whatever the run does.
 struct Watch {
     ttl: Duration,
     lease: Instant,
     end: Option<(Instant, End)>,
+    /// What the run does now is not to be broken off, whatever comes.
+    waits: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -232,7 +244,7 @@ impl Watch {
     /// The lease was asked for at `began`.
     fn new(app: &App, began: Instant) -> Watch {
         let ttl = Duration::from_secs(u64::from(app.settings.lease_seconds));
-        Watch { ttl, lease: began + ttl - MARGIN, end: None }
+        Watch { ttl, lease: began + ttl - MARGIN, end: None, waits: false }
     }
 
     /// A beat that was sent then was answered.
@@ -255,11 +267,16 @@ impl Watch {
         self.end = Some((end, End::Drain));
     }
 
+    /// The run comes to its end by itself: it has done what cannot be left half-done.
+    fn wait(&mut self) {
+        self.waits = true;
+    }
+
     fn end_is_drain(&self) -> bool {
         self.end.is_some_and(|(_, end)| end == End::Drain)
     }
 
-    /// Returns when an import that had its time is asked to stop.
+    /// Returns when a run that had its time is asked to stop.
     async fn asks(&self) {
         match self.end {
             Some((at, End::Drain)) => tokio::time::sleep_until((at - STOP_MAX).into()).await,
@@ -267,19 +284,20 @@ impl Watch {
         }
     }
 
-    /// What an import's end means: it may have been stopped by us, or by somebody on the server.
-    fn judged(&self, outcome: Result<Report, Failure>) -> Ended {
-        let is_stopped = |failure: &Failure| failure.error.kind == ErrorKind::Interrupted;
+    /// What a run's end means: it may have been stopped by us, or by somebody on the server.
+    fn judged(&self, outcome: Result<String, Error>) -> Ended {
+        let is_stopped = |error: &Error| error.kind == ErrorKind::Interrupted;
         match (&outcome, self.end) {
-            (Err(failure), Some((_, End::Drain))) if is_stopped(failure) => Ended::Drained,
-            (Err(failure), Some((_, End::Cancel))) if is_stopped(failure) => Ended::Cancelled,
-            _ => Ended::Import(outcome),
+            (Err(error), Some((_, End::Drain))) if is_stopped(error) => Ended::Drained,
+            (Err(error), Some((_, End::Cancel))) if is_stopped(error) => Ended::Cancelled,
+            _ => Ended::Run(outcome),
         }
     }
 
     /// Returns at the earliest of these moments.
     async fn ends(&self) -> Ended {
         match self.end {
+            _ if self.waits => std::future::pending().await,
             Some((at, end)) if at < self.lease => {
                 tokio::time::sleep_until(at.into()).await;
                 match end {
@@ -298,21 +316,17 @@ impl Watch {
 /// Writes down how a job ended; true if it is over.
 async fn settle(app: &App, claimed: &Claimed, ended: Ended) -> bool {
     match ended {
-        Ended::Import(Ok(report)) => {
-            tracing::info!(rows = report.rows, seconds = report.seconds, "job succeeded");
-            let text = import::succeeded(&report);
-            finish(app, claimed, Outcome::Succeeded(&text)).await
-        }
-        Ended::Import(Err(failure)) if is_passing(&failure, claimed.job.attempt) => {
-            let error = failure.error.without_server_text();
+        Ended::Run(Ok(text)) => finish(app, claimed, Outcome::Succeeded(&text)).await,
+        Ended::Run(Err(error)) if is_passing(&error, claimed.job.attempt) => {
+            let error = error.without_server_text();
             tracing::warn!(error, "job is put back");
             // Not at once again: a server that starts needs its time. The lease still holds.
             let pause = Duration::from_secs(u64::from(app.settings.lease_seconds)) / 2;
             tokio::time::sleep(pause).await;
             release(app, claimed).await
         }
-        Ended::Import(Err(failure)) => {
-            let text = import::failed(&failure.error);
+        Ended::Run(Err(error)) => {
+            let text = import::failed(&error);
             tracing::info!(text, "job failed");
             finish(app, claimed, Outcome::Failed(&text)).await
         }
@@ -331,10 +345,10 @@ async fn settle(app: &App, claimed: &Claimed, ended: Ended) -> bool {
     }
 }
 
-/// Whether what went wrong may be over soon: then the import goes on where it was.
-fn is_passing(failure: &Failure, attempt: u32) -> bool {
+/// Whether what went wrong may be over soon: then the job is begun again.
+fn is_passing(error: &Error, attempt: u32) -> bool {
     let kinds = [ErrorKind::Unreachable, ErrorKind::LostConnection];
-    attempt < PASSING_MAX && kinds.contains(&failure.error.kind)
+    attempt < PASSING_MAX && kinds.contains(&error.kind)
 }
 
 /// Puts a job back; true if it was to be cancelled, and so is over.

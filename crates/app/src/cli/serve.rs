@@ -27,8 +27,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(30);
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
-/// Seconds that a nonce is remembered beyond the time that its request is good for.
-const NONCE_SECONDS: i64 = 2 * wire::tencent::credentials::SKEW_MAX;
+/// Seconds that a nonce is remembered; Alibaba's requests are good for longer than others.
+const NONCE_SECONDS: i64 = 2 * wire::alibaba::credentials::SKEW_MAX;
 
 /// Arguments of `dbferry serve`.
 #[derive(Debug, ClapArgs)]

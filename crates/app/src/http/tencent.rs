@@ -5,6 +5,7 @@
 //! the service's; which code a refusal gets is decided here, by action where the API's document
 //! lists others.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -25,6 +26,7 @@ use wire::tencent::region::{self, FinanceHosts};
 use wire::tencent::reply::{self, Database, Reply, SqlFileInfo, UploadInfo};
 use wire::tencent::state::{InstanceStatus, InstanceTask, TASK_TYPE_NUMBER};
 
+use super::alibaba;
 use super::visit::{Answered, RequestId};
 use crate::app::App;
 use crate::config;
@@ -58,6 +60,9 @@ pub async fn answer(
         headers,
         body: body.as_deref().unwrap_or_default(),
     };
+    if wire::alibaba::recognises(&request) {
+        return alibaba::answer(&app, &request, body.is_some(), &request_id).await;
+    }
     if !wire::tencent::recognises(&request) {
         return (StatusCode::NOT_FOUND, "dbferry: there is nothing here\n").into_response();
     }
@@ -88,7 +93,7 @@ fn answered(action: Option<&'static str>, result: &Result<Reply>) -> Answered {
         Some(code) if code.starts_with("InternalError") => "5xx",
         Some(_) => "4xx",
     };
-    Answered { dialect: "tencent", action, status, code }
+    Answered { dialect: "tencent", action, status, code: code.map(Cow::Borrowed) }
 }
 
 /// The body, cut off after `most` bytes; nothing if it broke off or took too long.

@@ -5,6 +5,7 @@
 //! `x-request-id`; Tencent's answers have the same one as `RequestId`. Nothing of a request's
 //! query, body or headers is logged.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,7 +39,7 @@ pub struct Answered {
     /// `2xx`, `4xx` or `5xx`.
     pub status: &'static str,
     /// The dialect's code if it is a refusal.
-    pub code: Option<&'static str>,
+    pub code: Option<Cow<'static, str>>,
 }
 
 /// Takes a request through.
@@ -64,7 +65,9 @@ pub async fn attend(State(app): State<Arc<App>>, request: Request, next: Next) -
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         match label.dialect {
             "watch" => tracing::debug!(action, status, micros, "answered"),
-            dialect => tracing::info!(dialect, action, status, code, micros, "answered"),
+            dialect => {
+                tracing::info!(dialect, action, status, code = code.as_deref(), micros, "answered");
+            }
         }
     });
     app.traffic.count(label, took);
@@ -93,7 +96,7 @@ impl Route {
         path.starts_with("/api/v1/uploads/") && ["PUT", "PATCH"].contains(&self.method)
     }
 
-    fn label(&self, answered: Option<Answered>, status: u16) -> (Label, Option<&'static str>) {
+    fn label(&self, answered: Option<Answered>, status: u16) -> (Label, Option<Cow<'static, str>>) {
         if let Some(Answered { dialect, action, status, code }) = answered {
             return (Label { dialect, action: action.unwrap_or("other").to_owned(), status }, code);
         }

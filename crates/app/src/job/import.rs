@@ -180,7 +180,7 @@ fn kept(value: &impl serde::Serialize) -> String {
 }
 
 /// What the store does not tell now it may tell later; what is gone is gone.
-fn refused(refusal: Refusal) -> Error {
+pub fn refused(refusal: Refusal) -> Error {
     let (kind, what) = match refusal {
         Refusal::NoInstance => (ErrorKind::Internal, "the instance is not registered any more"),
         Refusal::Fault(what) => {

@@ -122,7 +122,7 @@ pub async fn stored_password(
 }
 
 /// How to reach an instance as its administrator.
-async fn as_administrator(app: &App, instance: &Instance) -> Result<Endpoint, Refusal> {
+pub async fn as_administrator(app: &App, instance: &Instance) -> Result<Endpoint, Refusal> {
     let password = stored_password(app, instance, &instance.admin_user).await?;
     endpoint(instance, &instance.admin_user, password)
 }
@@ -271,7 +271,15 @@ async fn ask(
 
 /// Waits for a server, but not for ever.
 async fn within<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Refusal> {
-    match tokio::time::timeout(ANSWER_MAX, answer).await {
+    by(tokio::time::Instant::now() + ANSWER_MAX, answer).await
+}
+
+/// Waits for a server until a moment.
+pub async fn by<T>(
+    moment: tokio::time::Instant,
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Refusal> {
+    match tokio::time::timeout_at(moment, answer).await {
         Ok(answer) => answer.map_err(|error| refused(&error)),
         Err(_) => Err(Refusal::InstanceDown),
     }

@@ -1,6 +1,7 @@
 //! The integration tests of the crate, one binary.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod alibaba_sdk;
 mod benchmark_inputs;
 mod copy;
 mod dry_run;

@@ -184,6 +184,31 @@ impl Site {
         add_instance(&self.folder, id, key, &self.server);
     }
 
+    /// Registers any server, with further arguments.
+    pub(crate) fn register(&self, id: &str, key: &Key, url: &str, arguments: &[&str]) {
+        let own = ["--url", url, "--account", &key.account, "--region", REGION];
+        let mut command = dbferry();
+        // What is given last would be refused as given twice.
+        let own = if arguments.contains(&"--region") { &own[..4] } else { &own[..] };
+        run(command.args(["instance", "add", id]).args(own).args(arguments), &self.folder);
+    }
+
+    /// Has the service look at an instance.
+    pub(crate) fn look_at(&self, id: &str, key: &Key) {
+        let arguments = ["instance", "check", id, "--account", &key.account];
+        run(dbferry().args(arguments), &self.folder);
+    }
+
+    /// What the next [`Site::restart`] leaves out of the environment: all that it began with.
+    pub(crate) fn forget_environment(&mut self) {
+        self.environment.clear();
+    }
+
+    /// Waits until the service has ended by itself.
+    pub(crate) fn wait_end(&mut self) {
+        self.service.child.wait().unwrap();
+    }
+
     /// Registers whatever listens at an address.
     pub(crate) fn add_instance_at(&self, id: &str, key: &Key, address: &str) {
         let url = format!("mysql://root@{address}");

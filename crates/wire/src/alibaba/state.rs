@@ -66,6 +66,8 @@ pub enum InstanceStatus {
     Running,
     /// Going away.
     Deleting,
+    /// Its server does not answer.
+    Maintaining,
     /// A file is being imported.
     Importing,
     /// Databases of another instance are being imported. Clients wait for this one to end.
@@ -81,6 +83,7 @@ impl InstanceStatus {
             Self::Creating => "Creating",
             Self::Running => "Running",
             Self::Deleting => "Deleting",
+            Self::Maintaining => "INS_MAINTAINING",
             Self::Importing => "Importing",
             Self::ImportingFromOthers => "ImportingFromOthers",
             Self::TransingToOthers => "TransingToOthers",

@@ -1,0 +1,229 @@
+//! A job that copies databases of one instance into another: from the job in the store to a run of
+//! the engine.
+//!
+//! A copy cannot be taken up where it was: each attempt begins at the start, under a tag of its own,
+//! when nothing is left of those before it. Promises: what the target shows is replaced wholly or not
+//! at all, and an attempt that was dropped leaves nothing behind.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use engine::copy::chunk::CHUNK_BYTES;
+use engine::copy::journal::{self, Wait};
+use engine::copy::report::{Report, Verified};
+use engine::copy::staging::{PREFIX, Staging};
+use engine::copy::{self, LANES_MAX, Options};
+use engine::endpoint::Endpoint;
+use engine::error::{Error, ErrorKind, Side};
+use engine::import::Surroundings;
+use engine::import::guard::Definer;
+use engine::import::table::literal;
+use engine::mysql::conn::Conn;
+use serde_json::json;
+use store::{Claimed, Instance};
+
+use super::import::refused;
+use crate::app::App;
+use crate::service::copies::Payload;
+use crate::service::instances;
+
+/// Digits of the job's public id that its tags begin with; a tag has 32 at most.
+const TAG_DIGITS: usize = 24;
+/// What the engine says it does while the target's databases change places.
+const PUBLISHING: &str = "publishing";
+/// Percent when all rows are in: comparing and publishing are still to come.
+const ROWS_PERCENT: u64 = 90;
+
+/// Everything that a run needs.
+pub struct Ready {
+    source: Endpoint,
+    target: Endpoint,
+    options: Options,
+    /// How the names of what all attempts make on the target begin.
+    names: String,
+    attempt: u32,
+    source_bytes: Option<u64>,
+    /// The engine has come to its end, and has tidied up behind itself.
+    is_tidy: AtomicBool,
+}
+
+/// Gathers what the run needs; the passwords leave the store here.
+pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
+    let job = &claimed.job;
+    let payload: Payload =
+        serde_json::from_str(&job.payload).map_err(|_| faulty("read the job's payload"))?;
+    let source = job.source_instance_id.as_deref().ok_or_else(|| faulty("a copy has a source"))?;
+    let source = one(app, job.account, source, payload.source_created_at).await?;
+    let target = one(app, job.account, &job.instance_id, payload.target_created_at).await?;
+    // The number begins with a letter that the digits do not have.
+    let tags = format!("{}n", job.public_id.get(..TAG_DIGITS).unwrap_or(&job.public_id));
+    let tag = format!("{tags}{}", job.attempt);
+    Ok(Ready {
+        source: instances::as_administrator(app, &source).await.map_err(refused)?,
+        target: instances::as_administrator(app, &target).await.map_err(refused)?,
+        options: options(app, payload.databases, tag),
+        names: format!("{PREFIX}{tags}"),
+        attempt: job.attempt,
+        source_bytes: payload.source_bytes,
+        is_tidy: AtomicBool::new(false),
+    })
+}
+
+async fn one(app: &App, account: i64, id: &str, created_at: i64) -> Result<Instance, Error> {
+    let instance = instances::find(app, account, id).await.map_err(refused)?;
+    match instance.created_at == created_at {
+        true => Ok(instance),
+        false => Err(faulty("an instance was removed, and another registered under its id")),
+    }
+}
+
+fn options(app: &App, databases: Vec<String>, tag: String) -> Options {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let lanes = if app.settings.lanes == 0 { cores } else { app.settings.lanes };
+    Options {
+        databases: databases.into_iter().map(|name| (name.clone(), name)).collect(),
+        lanes: lanes.min(LANES_MAX),
+        verify: Verified::Checksum,
+        replace: true,
+        definer: Definer::Keep,
+        load_data: true,
+        chunk_bytes: CHUNK_BYTES,
+        tag,
+    }
+}
+
+impl Ready {
+    /// The target's databases, sorted.
+    pub fn databases(&self) -> Vec<Option<&str>> {
+        let names = self.options.databases.iter().map(|(_, name)| Some(name.as_str()));
+        let mut names: Vec<Option<&str>> = names.collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Runs the copy; gives what the store keeps of a success.
+    pub async fn run(&self, surroundings: &Surroundings) -> Result<String, Error> {
+        if self.attempt > 1 {
+            self.tidy().await?;
+        }
+        let outcome = copy::run(&self.source, &self.target, &self.options, surroundings).await;
+        let left = match &outcome {
+            Ok(report) => &report.left_behind,
+            Err(failure) => &failure.report.left_behind,
+        };
+        // A server that went away may be back when the job's end is told.
+        self.is_tidy.store(left.is_empty(), Ordering::Relaxed);
+        outcome.map(|report| succeeded(&report)).map_err(|failure| {
+            let mut error = self.in_their_words(failure.error);
+            if error.side == Side::Source {
+                error.message = format!("on the source: {}", error.message);
+            }
+            if !failure.report.left_behind.is_empty() {
+                error.message = format!("{} (left on the target: {})", error.message, self.names);
+            }
+            error
+        })
+    }
+
+    /// An error that names the databases as who asked for the copy knows them.
+    fn in_their_words(&self, mut error: Error) -> Error {
+        let staging = Staging::new(&self.options.tag, &self.options.databases);
+        // The last ones first: the name of the tenth begins like that of the first.
+        for (index, (name, _)) in self.options.databases.iter().enumerate().rev() {
+            let own = staging.of(index);
+            error.message = error.message.replace(own, name);
+            for part in [&mut error.object.schema, &mut error.object.table].into_iter().flatten() {
+                *part = part.replace(own, name);
+            }
+        }
+        error
+    }
+
+    /// Undoes what earlier attempts have left on the target. One of a process that still lives, or
+    /// whose connections are still to go, has to end first.
+    async fn tidy(&self) -> Result<(), Error> {
+        let mut conn = Conn::open(&self.target, "copy").await?;
+        let found = remains(&mut conn, &self.names).await?;
+        for tag in found.iter().filter_map(|name| tag_of(name)).collect::<BTreeSet<_>>() {
+            for repaired in journal::repair(&self.target, Some(tag), Wait::ForDead).await? {
+                tracing::info!(tag, what = repaired.what, "an earlier attempt had died");
+            }
+        }
+        let found = remains(&mut conn, &self.names).await?;
+        conn.close().await;
+        match found.is_empty() {
+            true => Ok(()),
+            false => {
+                let text = "an earlier attempt still works on the target";
+                Err(Error::new(ErrorKind::Unreachable, Side::Target, text))
+            }
+        }
+    }
+
+    /// How far it is, as the store keeps it. The percentage is a guess: the source estimates its
+    /// size.
+    pub fn told(&self, surroundings: &Surroundings) -> (String, u8) {
+        let progress = &surroundings.progress;
+        let bytes = progress.applied_bytes.load(Ordering::Relaxed);
+        let percent = match self.source_bytes {
+            Some(size) if size > 0 => (bytes.saturating_mul(ROWS_PERCENT) / size).min(ROWS_PERCENT),
+            _ => 0,
+        };
+        let text = json!({
+            "bytes": bytes,
+            "source_bytes": self.source_bytes,
+            "rows": progress.applied_rows.load(Ordering::Relaxed),
+            "activity": progress.activity(),
+        });
+        (text.to_string(), u8::try_from(percent).unwrap_or(0))
+    }
+
+    /// Undoes what a run that was dropped has left.
+    pub async fn clean_up(&self) -> Result<(), Error> {
+        if self.is_tidy.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        journal::repair(&self.target, Some(&self.options.tag), Wait::ForDead)
+            .await
+            .map(|_repaired| ())
+    }
+}
+
+/// Not while the databases change places: whether it was cancelled has one answer.
+pub fn may_be_dropped(surroundings: &Surroundings) -> bool {
+    surroundings.progress.activity() != PUBLISHING
+}
+
+fn succeeded(report: &Report) -> String {
+    let rows: u64 = report.tables.values().map(|table| table.rows).sum();
+    let bytes: u64 = report.tables.values().map(|table| table.bytes).sum();
+    json!({
+        "tables": report.tables.len(),
+        "rows": rows,
+        "bytes": bytes,
+        "objects": report.objects,
+        "seconds": report.seconds,
+        "left_behind": report.left_behind,
+    })
+    .to_string()
+}
+
+/// The target's databases that attempts have made.
+async fn remains(conn: &mut Conn, names: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, {}) = {}",
+        names.len(),
+        literal(names)
+    );
+    let rows = conn.rows(&sql).await?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+}
+
+/// The tag in the name of a database that an attempt has made.
+fn tag_of(name: &str) -> Option<&str> {
+    name.strip_prefix(PREFIX)?.split('_').next()
+}
+
+fn faulty(what: &str) -> Error {
+    Error::new(ErrorKind::Internal, Side::Internal, what)
+}
