@@ -5,8 +5,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::fetch::{Limits, Reach};
 
 /// Settings of `dbferry serve`, by their names in `dbferry.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,6 +45,25 @@ pub struct Settings {
     /// Whether requests for a finance region must come to a host that names it: `any` (no), `named`
     /// (yes), `named-or-local` (yes, but an address and localhost are fine).
     pub finance_hosts: FinanceHosts,
+    /// Files that jobs fetch from URLs.
+    pub fetch: Fetch,
+}
+
+/// Settings of `[fetch]`: what jobs may fetch from URLs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    /// Fetch from private, local and reserved addresses too. Whoever has a key can then make the
+    /// service ask whatever it can reach.
+    pub allow_private: bool,
+    /// Hosts that may be fetched from although their addresses are private, as URLs name them.
+    pub allow_hosts: Vec<String>,
+    /// Bytes that a file may have as it is stored.
+    pub bytes_max: u64,
+    /// Seconds after which a file has to be there; it is fetched at the pace of its import.
+    pub seconds_max: u64,
+    /// Redirects that are followed.
+    pub redirects_max: u32,
 }
 
 /// What a finance region asks of the request's host.
@@ -72,6 +94,35 @@ impl Default for Settings {
             upload_days: 14,
             job_days: 90,
             finance_hosts: FinanceHosts::NamedOrLocal,
+            fetch: Fetch::default(),
+        }
+    }
+}
+
+impl Default for Fetch {
+    fn default() -> Fetch {
+        Fetch {
+            allow_private: false,
+            allow_hosts: Vec::new(),
+            bytes_max: 100 << 30,
+            seconds_max: 24 * 3600,
+            redirects_max: 5,
+        }
+    }
+}
+
+impl Fetch {
+    /// As transfers take them.
+    pub fn limits(&self) -> Limits {
+        let reach = match self.allow_private {
+            true => Reach::Any,
+            false => Reach::Public(self.allow_hosts.clone()),
+        };
+        Limits {
+            reach,
+            bytes_max: self.bytes_max,
+            time_max: Duration::from_secs(self.seconds_max),
+            redirects_max: self.redirects_max,
         }
     }
 }
@@ -148,6 +199,8 @@ mod tests {
         check("lease_seconds = 1", Err("lease_seconds"));
         check("listen = \"0.0.0.0:80\"", Err("not a loopback address"));
         check("listen = \"0.0.0.0:80\"\nallow_plain = true", Ok(()));
+        check("[fetch]\nallow_private = true\nallow_hosts = [\"files\"]", Ok(()));
+        check("[fetch]\nprivate = true", Err("line 2: unknown field `private`"));
         check("finance_hosts = \"some\"", Err("line 1: unknown variant"));
     }
 }
