@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::rates::Rates;
+use crate::http::traffic::Traffic;
+use crate::job::loading::Loading;
 use crate::service::watching::Watchers;
 
 /// The service's parts.
@@ -24,6 +26,10 @@ pub struct App {
     pub clock: Clock,
     /// How often keys may ask.
     pub rates: Rates,
+    /// How many requests were answered, and how fast.
+    pub traffic: Traffic,
+    /// What imports have brought in.
+    pub loading: Loading,
     /// Wakes the worker: there may be a job.
     pub work: Notify,
     /// Where jobs work.
@@ -45,6 +51,7 @@ impl App {
         let store = open_store(&settings).await?;
         let (work, cancelled) = (Notify::new(), Notify::new());
         let (clock, rates) = (Clock::start(), Rates::default());
+        let (traffic, loading) = (Traffic::default(), Loading::default());
         let (places, receiving) = (Places::default(), Places::default());
         let (watchers, stop) = (Watchers::default(), Stop::new());
         Ok(App {
@@ -52,6 +59,8 @@ impl App {
             settings,
             clock,
             rates,
+            traffic,
+            loading,
             work,
             places,
             receiving,

@@ -10,6 +10,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod address;
+pub mod completions;
+pub mod config;
 pub mod connection;
 pub mod copy;
 pub mod import;
@@ -17,6 +19,7 @@ pub mod inspect;
 pub mod instance;
 pub mod job;
 pub mod key;
+pub mod man;
 pub mod meter;
 pub mod progress_bar;
 pub mod remote;
@@ -57,6 +60,12 @@ pub enum Command {
     Uploads(uploads::Args),
     /// Jobs of a service
     Job(job::Args),
+    /// The service's settings
+    Config(config::Args),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Args),
+    /// Write manual pages into a folder
+    Man(man::Args),
 }
 
 /// How a command ended.
@@ -116,6 +125,9 @@ pub fn main() -> ExitCode {
         Command::Upload(args) => upload::run(args),
         Command::Uploads(args) => uploads::run(args),
         Command::Job(args) => job::run(args),
+        Command::Config(args) => config::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     ExitCode::from(exit.code())
 }

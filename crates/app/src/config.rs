@@ -1,24 +1,27 @@
 //! The service's settings: a TOML file, and what the command line says over it.
 //!
-//! Promises: an unknown key is refused by name; every setting has a default but none is hidden: the
-//! documentation of this struct is the documentation of the file. Reads no environment.
+//! Promises: an unknown key is refused by name, a wrong value by its key and line; every setting has
+//! a default but none is hidden: `packaging/dbferry.toml` has them all, with what they mean. What is
+//! said of a file never shows what stands in it: that may be a password. Reads no environment, and
+//! does not open the files that settings name.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, DeValue};
 
 use crate::fetch::{Limits, Reach};
 
 /// Settings of `dbferry serve`, by their names in `dbferry.toml`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Address and port to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Listen on other addresses than loopback although requests are not encrypted: something in
-    /// front of the service has to do that.
+    /// Listen on other addresses than loopback although requests are not encrypted, for there is no
+    /// `[tls]`: something in front of the service has to do that.
     pub allow_plain: bool,
     /// The folder of the store, of its key and of uploads; made if it is not there.
     pub data: PathBuf,
@@ -45,12 +48,48 @@ pub struct Settings {
     /// Whether requests for a finance region must come to a host that names it: `any` (no), `named`
     /// (yes), `named-or-local` (yes, but an address and localhost are fine).
     pub finance_hosts: FinanceHosts,
+    /// How the service's own port encrypts; without it requests are not encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// What clients of the port may take.
+    pub connections: Connections,
     /// Files that jobs fetch from URLs.
     pub fetch: Fetch,
 }
 
+/// The certificate of the service's port: PEM files, read again when they change and on SIGHUP.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The file of the certificate, followed by those of the authorities between it and a root.
+    pub certificate: PathBuf,
+    /// The file of its key, not encrypted.
+    pub key: PathBuf,
+}
+
+/// Limits of the port, against clients that are too many or too slow.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Connections {
+    /// Connections at once; one more is told so (503) and closed.
+    pub max: usize,
+    /// Seconds that a client may take for a TLS handshake.
+    pub handshake_seconds: u32,
+    /// Seconds from the connection's beginning, or from the last answer, to the end of the next
+    /// request's header: so this is also how long a connection may be idle.
+    pub header_seconds: u32,
+    /// Seconds that a request's body may take; of an upload: that may pass without a byte.
+    pub body_seconds: u32,
+}
+
+impl Default for Connections {
+    fn default() -> Connections {
+        Connections { max: 512, handshake_seconds: 10, header_seconds: 30, body_seconds: 30 }
+    }
+}
+
 /// Settings of `[fetch]`: what jobs may fetch from URLs.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fetch {
     /// Fetch from private, local and reserved addresses too. Whoever has a key can then make the
@@ -67,7 +106,7 @@ pub struct Fetch {
 }
 
 /// What a finance region asks of the request's host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FinanceHosts {
     /// Nothing.
@@ -94,6 +133,8 @@ impl Default for Settings {
             upload_days: 14,
             job_days: 90,
             finance_hosts: FinanceHosts::NamedOrLocal,
+            tls: None,
+            connections: Connections::default(),
             fetch: Fetch::default(),
         }
     }
@@ -138,31 +179,58 @@ impl Settings {
     /// Reads the text of a file.
     pub fn parse(text: &str) -> Result<Settings, String> {
         // Not the whole error: it shows the line, which may hold a password.
-        let told = |error: &toml::de::Error| {
-            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+        let settings: Settings = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_at(text, span.start));
             format!("line {line}: {}", error.message())
-        };
-        let settings: Settings = toml::from_str(text).map_err(|error| told(&error))?;
-        settings.check()?;
+        })?;
+        settings.check().map_err(|wrong| match line_of(text, wrong.key) {
+            Some(line) => format!("line {line}: {wrong}"),
+            None => wrong.to_string(),
+        })?;
         Ok(settings)
     }
 
-    /// Checks what the settings say together.
-    pub fn check(&self) -> Result<(), String> {
-        if self.workers == 0 || self.per_instance == 0 {
-            return Err("workers and per_instance must be at least 1".to_owned());
+    /// Checks what a type does not say by itself.
+    pub fn check(&self) -> Result<(), Wrong> {
+        fn within(key: &'static str, value: u64, least: u64, most: u64) -> Result<(), Wrong> {
+            match (least..=most).contains(&value) {
+                true => Ok(()),
+                false => Err(Wrong { key, why: format!("must be from {least} to {most}") }),
+            }
         }
-        if !(2..=3600).contains(&self.lease_seconds) {
-            return Err("lease_seconds must be from 2 to 3600".to_owned());
+        let seconds = |key, value: u32| within(key, u64::from(value), 1, 3600);
+        within("workers", self.workers as u64, 1, 1000)?;
+        within("per_instance", u64::from(self.per_instance), 1, 1000)?;
+        within("lanes", self.lanes as u64, 0, engine::import::LANES_MAX as u64)?;
+        within("lease_seconds", u64::from(self.lease_seconds), 2, 3600)?;
+        within("drain_seconds", self.drain_seconds, 0, 86_400)?;
+        within("upload_bytes_max", self.upload_bytes_max, 1, i64::MAX as u64)?;
+        within("upload_days", u64::from(self.upload_days), 1, 36_500)?;
+        within("job_days", u64::from(self.job_days), 1, 36_500)?;
+        within("connections.max", self.connections.max as u64, 1, 100_000)?;
+        seconds("connections.handshake_seconds", self.connections.handshake_seconds)?;
+        seconds("connections.header_seconds", self.connections.header_seconds)?;
+        seconds("connections.body_seconds", self.connections.body_seconds)?;
+        within("fetch.bytes_max", self.fetch.bytes_max, 1, i64::MAX as u64)?;
+        within("fetch.seconds_max", self.fetch.seconds_max, 1, 30 * 86_400)?;
+        within("fetch.redirects_max", u64::from(self.fetch.redirects_max), 0, 20)?;
+        if self.listen.ip().is_loopback() || self.tls.is_some() || self.allow_plain {
+            return Ok(());
         }
-        if !self.listen.ip().is_loopback() && !self.allow_plain {
-            return Err(format!(
-                "{} is not a loopback address, and requests would not be encrypted: put a proxy with \
-                 TLS in front, and say so by allow_plain = true (--allow-plain)",
-                self.listen
-            ));
-        }
-        Ok(())
+        let why = format!(
+            "{} is not a loopback address, and requests would not be encrypted: give a certificate \
+             in [tls], or put a proxy with TLS in front and say so by allow_plain = true \
+             (--allow-plain)",
+            self.listen
+        );
+        Err(Wrong { key: "listen", why })
+    }
+
+    /// All settings as a file would say them, with what stands for those that are not set, and
+    /// without the password of the store's URL.
+    pub fn shown(&self) -> Result<String, String> {
+        let shown = Settings { store: Some(without_password(&self.store_url())), ..self.clone() };
+        toml::to_string(&shown).map_err(|error| format!("write the settings: {error}"))
     }
 
     /// The store's URL.
@@ -175,6 +243,68 @@ impl Settings {
     pub fn uploads(&self) -> PathBuf {
         self.data.join("uploads")
     }
+}
+
+/// A setting that cannot be so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// Its name, with that of its table before a point.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.key, self.why)
+    }
+}
+
+/// The line of a byte, from 1.
+fn line_at(text: &str, byte: usize) -> usize {
+    text[..byte].matches('\n').count() + 1
+}
+
+/// The line on which a file sets a key, if it does.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let mut table = document.get_ref();
+    let mut names = key.split('.').peekable();
+    loop {
+        let name = names.next()?;
+        let (own, value) = table.iter().find(|(own, _)| own.get_ref() == name)?;
+        if names.peek().is_none() {
+            return Some(line_at(text, own.span().start));
+        }
+        match value.get_ref() {
+            DeValue::Table(inner) => table = inner,
+            _ => return None,
+        }
+    }
+}
+
+/// A URL without the password in it, before its host or among its options.
+fn without_password(url: &str) -> String {
+    let (head, query) = match url.split_once('?') {
+        Some((head, query)) => (head, Some(query)),
+        None => (url, None),
+    };
+    let mut shown = head.to_owned();
+    if let Some((scheme, rest)) = head.split_once("://")
+        && let Some((login, place)) = rest.rsplit_once('@')
+        && let Some((user, _)) = login.split_once(':')
+    {
+        shown = format!("{scheme}://{user}:***@{place}");
+    }
+    for (at, pair) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+        shown.push(if at == 0 { '?' } else { '&' });
+        match name.contains("pass") {
+            true => shown.push_str(&format!("{name}=***")),
+            false => shown.push_str(pair),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -195,12 +325,72 @@ mod tests {
         check("", Ok(()));
         check("workers = 4\nlisten = \"[::1]:80\"\nfinance_hosts = \"named\"", Ok(()));
         check("\nworker = 4", Err("line 2: unknown field `worker`"));
-        check("workers = 0", Err("at least 1"));
-        check("lease_seconds = 1", Err("lease_seconds"));
-        check("listen = \"0.0.0.0:80\"", Err("not a loopback address"));
+        check("\n\nworkers = 0", Err("line 3: workers: must be from 1"));
+        check("workers = 1\nlease_seconds = 1", Err("line 2: lease_seconds: must be from 2"));
+        check("[connections]\nmax = 0", Err("line 2: connections.max: must be from 1"));
+        check("connections.max = 0", Err("line 1: connections.max"));
+        check("[connections]\nheader = 1", Err("line 2: unknown field `header`"));
+        check("[tls]\ncertificate = \"c.pem\"", Err("missing field `key`"));
+        check("[tls]\nkeys = \"c.pem\"", Err("line 2: unknown field `keys`"));
+        check("workers = \"two\"", Err("line 1: invalid type"));
+        check("listen = \"0.0.0.0:80\"", Err("line 1: listen: 0.0.0.0:80 is not a loopback"));
+        check("listen = \"0.0.0.0:80\"\ntls = { certificate = \"c\", key = \"k\" }", Ok(()));
         check("listen = \"0.0.0.0:80\"\nallow_plain = true", Ok(()));
         check("[fetch]\nallow_private = true\nallow_hosts = [\"files\"]", Ok(()));
+        check("[fetch]\nseconds_max = 0", Err("line 2: fetch.seconds_max: must be from 1"));
         check("[fetch]\nprivate = true", Err("line 2: unknown field `private`"));
         check("finance_hosts = \"some\"", Err("line 1: unknown variant"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_showing_it() {
+        for text in ["store = \"mysql://u:secret@h", "store = [\"secret\"]", "secret = 1 2"] {
+            let error = Settings::parse(text).unwrap_err();
+            assert!(!error.contains("u:secret") && !error.contains("[\"secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_a_file_without_a_password() {
+        let text = "store = \"postgres://u:secret@h/d?password=secret&sslmode=require\"\n\
+                    tls = { certificate = \"c\", key = \"k\" }";
+        let shown = Settings::parse(text).unwrap().shown().unwrap();
+        assert!(shown.contains("postgres://u:***@h/d?password=***&sslmode=require"), "{shown}");
+        let again = Settings::parse(&shown).unwrap();
+        assert_eq!(again.tls.unwrap().key, PathBuf::from("k"));
+        let default = Settings::default().shown().unwrap();
+        assert!(default.contains("store = \"sqlite:dbferry-data/store.db\""), "{default}");
+        assert_eq!(without_password("mysql://u@h/d"), "mysql://u@h/d");
+    }
+
+    /// The names of settings in a file's text.
+    fn names(text: &str) -> Vec<&str> {
+        let mut names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split_once(" = "))
+            .map(|(name, _)| name)
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn the_example_holds_every_setting_and_its_default() {
+        let example = include_str!("../../../packaging/dbferry.toml");
+        let read = Settings::parse(example).unwrap();
+        assert_eq!(read.shown().unwrap(), Settings::default().shown().unwrap());
+        let is_setting = |line: &&str| line.starts_with(|c: char| c.is_ascii_lowercase());
+        let uncommented: String = example
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(rest) if rest.starts_with('[') || is_setting(&rest) => rest,
+                _ => line,
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let whole = Settings::parse(&uncommented).unwrap().shown().unwrap();
+        assert_eq!(names(&uncommented), names(&whole));
+        assert!(names(&whole).contains(&"certificate"), "{whole}");
     }
 }

@@ -12,11 +12,17 @@ use axum::routing::get;
 
 use crate::app::App;
 
+pub mod port;
+
+pub mod certificate;
+pub mod visit;
+
 pub mod metrics;
 pub mod native;
 pub mod problem;
 pub mod rates;
 pub mod tencent;
+pub mod traffic;
 
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
@@ -26,6 +32,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics::show))
         .nest("/api/v1", native::router())
         .fallback(tencent::answer)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), visit::attend))
         .with_state(app)
 }
 

@@ -14,4 +14,5 @@ pub mod fetch;
 pub mod http;
 pub mod job;
 pub mod service;
+pub mod supervisor;
 pub mod worker;

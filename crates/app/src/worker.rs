@@ -16,6 +16,7 @@ use engine::run::stop::Stop;
 use store::{Beat, Claimed, Error as StoreError, Outcome};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
+use tracing::Instrument;
 
 use crate::app::{App, Place, told};
 use crate::clock::random_hex;
@@ -51,7 +52,10 @@ pub async fn run(app: Arc<App>, stop: Stop) {
         if jobs.len() < app.settings.workers
             && let Some(claimed) = claim(&app, &owner).await
         {
-            jobs.spawn(work(Arc::clone(&app), claimed, began, stop.clone()));
+            // Also where only errors are logged they have to say whose they are.
+            let job = &claimed.job;
+            let span = tracing::error_span!("job", job = job.public_id, attempt = job.attempt);
+            jobs.spawn(work(Arc::clone(&app), claimed, began, stop.clone()).instrument(span));
             continue;
         }
         tokio::select! {
@@ -97,8 +101,7 @@ enum Ended {
 }
 
 async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
-    let job = claimed.job.public_id.clone();
-    tracing::info!(job, attempt = claimed.job.attempt, "job begins");
+    tracing::info!("job begins");
     if claimed.job.attempt > ATTEMPTS_MAX {
         let text = import::failed_because("it was begun too often and never came to an end");
         finish(&app, &claimed, Outcome::Failed(&text)).await;
@@ -121,14 +124,14 @@ async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
         match tokio::time::timeout(END_MAX, import::end(&ready)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(job, error = error.without_server_text(), "end its connections");
+                tracing::warn!(error = error.without_server_text(), "end its connections");
             }
-            Err(_) => tracing::warn!(job, "the server does not let a job's connections end"),
+            Err(_) => tracing::warn!("the server does not let a job's connections end"),
         }
     }
     let is_over = settle(&app, &claimed, ended).await;
     if is_over && let Err(error) = import::clean_up(&ready).await {
-        tracing::warn!(job, error = error.without_server_text(), "clean up after a job");
+        tracing::warn!(error = error.without_server_text(), "clean up after a job");
     }
 }
 
@@ -151,6 +154,7 @@ async fn follow(
 ) -> Ended {
     let Following { began, place, held } = following;
     let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
+    let _running = app.loading.begin(&surroundings.progress);
     let gauge = Gauge::default();
     let mut import = Box::pin(async {
         *held = Some(place.lock_owned().await);
@@ -295,12 +299,13 @@ impl Watch {
 async fn settle(app: &App, claimed: &Claimed, ended: Ended) -> bool {
     match ended {
         Ended::Import(Ok(report)) => {
+            tracing::info!(rows = report.rows, seconds = report.seconds, "job succeeded");
             let text = import::succeeded(&report);
             finish(app, claimed, Outcome::Succeeded(&text)).await
         }
         Ended::Import(Err(failure)) if is_passing(&failure, claimed.job.attempt) => {
             let error = failure.error.without_server_text();
-            tracing::warn!(job = claimed.job.public_id, error, "job is put back");
+            tracing::warn!(error, "job is put back");
             // Not at once again: a server that starts needs its time. The lease still holds.
             let pause = Duration::from_secs(u64::from(app.settings.lease_seconds)) / 2;
             tokio::time::sleep(pause).await;
@@ -308,13 +313,19 @@ async fn settle(app: &App, claimed: &Claimed, ended: Ended) -> bool {
         }
         Ended::Import(Err(failure)) => {
             let text = import::failed(&failure.error);
-            tracing::info!(job = claimed.job.public_id, text, "job failed");
+            tracing::info!(text, "job failed");
             finish(app, claimed, Outcome::Failed(&text)).await
         }
-        Ended::Cancelled => finish(app, claimed, Outcome::Cancelled("{}")).await,
-        Ended::Drained => release(app, claimed).await,
+        Ended::Cancelled => {
+            tracing::info!("job is cancelled");
+            finish(app, claimed, Outcome::Cancelled("{}")).await
+        }
+        Ended::Drained => {
+            tracing::info!("job is put back, for the service stops");
+            release(app, claimed).await
+        }
         Ended::Lost => {
-            tracing::warn!(job = claimed.job.public_id, "the lease on a job is lost");
+            tracing::warn!("the lease on a job is lost");
             false
         }
     }
@@ -343,8 +354,7 @@ async fn finish(app: &App, claimed: &Claimed, outcome: Outcome<'_>) -> bool {
         match app.store.finish(&claimed.lease, outcome).await {
             Ok(()) => return true,
             Err(error) => {
-                let job = &claimed.job.public_id;
-                tracing::warn!(job, attempt, error = told(&error), "finish a job");
+                tracing::warn!(try_number = attempt, error = told(&error), "finish a job");
                 if matches!(error, StoreError::LeaseLost) {
                     return false;
                 }

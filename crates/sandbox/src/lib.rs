@@ -20,7 +20,7 @@ mod postgres;
 mod server;
 mod spawner;
 pub mod state;
-mod tls;
+pub mod tls;
 pub mod tpch;
 
 pub use client::StockOutcome;

@@ -14,15 +14,23 @@ use std::path::{Path, PathBuf};
 
 /// The certificate files of one server.
 #[derive(Debug)]
-pub(crate) struct Certificates {
-    pub(crate) ca: PathBuf,
-    pub(crate) unrelated_ca: PathBuf,
-    pub(crate) server: PathBuf,
-    pub(crate) server_key: PathBuf,
+pub struct Certificates {
+    /// The authority that signed the server's.
+    pub ca: PathBuf,
+    /// An authority that has nothing to do with it.
+    pub unrelated_ca: PathBuf,
+    /// The server's certificate.
+    pub server: PathBuf,
+    /// Its key.
+    pub server_key: PathBuf,
 }
 
 /// Makes the authority, the server certificate and the unrelated authority in `dir`.
-pub(crate) fn create(dir: &Path) -> Result<Certificates> {
+///
+/// # Errors
+///
+/// When a file cannot be written.
+pub fn create(dir: &Path) -> Result<Certificates> {
     let files = Certificates {
         ca: dir.join("ca.pem"),
         unrelated_ca: dir.join("unrelated-ca.pem"),

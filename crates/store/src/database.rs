@@ -11,6 +11,7 @@
 
 use crate::error::{Cause, Error, Result, is_transient};
 use crate::limit::PAGE_MAX;
+use crate::reader::Readers;
 use crate::statement::{Row, Statement};
 use crate::{Page, schema};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -30,7 +31,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(5);
 /// Connections to a database server.
 const CONNECTIONS_MAX: u32 = 8;
 /// Reading connections to a `SQLite` file; there is one more that writes.
-const SQLITE_READERS_MAX: u32 = 4;
+const SQLITE_READERS_MAX: usize = 4;
 /// How long a call waits for a connection to become free.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(15);
 /// How long the store waits for a database to answer when it is opened.
@@ -60,7 +61,8 @@ pub(crate) enum Dialect {
 pub(crate) struct Database {
     dialect: Dialect,
     writers: AnyPool,
-    readers: AnyPool,
+    /// Of `SQLite`; the others read where they write.
+    readers: Option<Readers>,
 }
 
 /// A transaction; rolled back unless committed.
@@ -145,13 +147,12 @@ impl Database {
         retry(|| prepare(dialect, &options)).await?;
         let (writers, readers) = match dialect {
             Dialect::Sqlite => {
-                let writers = pool(dialect, &options, 1, None);
-                (writers, pool(dialect, &options, SQLITE_READERS_MAX, Some(SQLITE_READER)))
+                let session = format!("{SQLITE_SESSION};{SQLITE_READER}");
+                let most = SQLITE_READERS_MAX;
+                let readers = Readers::new(options.clone(), session, most, ACQUIRE_LIMIT);
+                (pool(dialect, &options, 1), Some(readers))
             }
-            Dialect::Postgres | Dialect::MySql => {
-                let both = pool(dialect, &options, CONNECTIONS_MAX, None);
-                (both.clone(), both)
-            }
+            Dialect::Postgres | Dialect::MySql => (pool(dialect, &options, CONNECTIONS_MAX), None),
         };
         Ok(Self { dialect, writers, readers })
     }
@@ -174,8 +175,15 @@ impl Database {
     /// Reads at most one row.
     pub(crate) async fn one(&self, statement: Statement) -> Result<Option<Row>> {
         retry(|| async {
-            let mut connection = self.readers.acquire().await?;
-            one(self.dialect, &mut connection, statement.clone()).await
+            let statement = statement.clone();
+            let Some(readers) = &self.readers else {
+                let mut connection = self.writers.acquire().await?;
+                return one(self.dialect, &mut connection, statement).await;
+            };
+            let mut reader = readers.take().await?;
+            let row = one(self.dialect, &mut reader.connection, statement).await?;
+            reader.give_back();
+            Ok(row)
         })
         .await
     }
@@ -183,8 +191,15 @@ impl Database {
     /// Reads all rows; the statement limits them.
     pub(crate) async fn all(&self, statement: Statement) -> Result<Vec<Row>> {
         retry(|| async {
-            let mut connection = self.readers.acquire().await?;
-            all(self.dialect, &mut connection, statement.clone()).await
+            let statement = statement.clone();
+            let Some(readers) = &self.readers else {
+                let mut connection = self.writers.acquire().await?;
+                return all(self.dialect, &mut connection, statement).await;
+            };
+            let mut reader = readers.take().await?;
+            let rows = all(self.dialect, &mut reader.connection, statement).await?;
+            reader.give_back();
+            Ok(rows)
         })
         .await
     }
@@ -201,13 +216,21 @@ impl Database {
         let items = items.then(" LIMIT ? OFFSET ?");
         let items = items.int(i64::from(limit.min(PAGE_MAX))).int(i64::from(offset));
         let rows = self.all(items).await?;
-        let total = self.one(total).await?.ok_or(Error::Corrupt("count"))?;
+        let is_end = rows.len() < limit.min(PAGE_MAX) as usize && (offset == 0 || !rows.is_empty());
+        let total = match is_end {
+            // The list ends on this page, so there is nothing to count.
+            true => u64::from(offset) + rows.len() as u64,
+            false => self.one(total).await?.ok_or(Error::Corrupt("count"))?.count("total")?,
+        };
         let items = rows.iter().map(read).collect::<Result<_>>()?;
-        Ok(Page { items, total: total.count("total")? })
+        Ok(Page { items, total })
     }
+
     /// Closes all connections.
     pub(crate) async fn close(&self) {
-        self.readers.close().await;
+        if let Some(readers) = &self.readers {
+            readers.close().await;
+        }
         self.writers.close().await;
     }
 }
@@ -288,21 +311,15 @@ async fn prepare(dialect: Dialect, options: &AnyConnectOptions) -> Result<()> {
     Ok(sqlx::Connection::close(connection).await?)
 }
 
-fn pool(
-    dialect: Dialect,
-    options: &AnyConnectOptions,
-    connections_max: u32,
-    more: Option<&'static str>,
-) -> AnyPool {
+fn pool(dialect: Dialect, options: &AnyConnectOptions, connections_max: u32) -> AnyPool {
     AnyPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_LIMIT)
+        // A server may have gone and come back; a file has not.
+        .test_before_acquire(dialect != Dialect::Sqlite)
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 sqlx::raw_sql(dialect.session()).execute(&mut *connection).await?;
-                if let Some(more) = more {
-                    sqlx::raw_sql(more).execute(connection).await?;
-                }
                 Ok(())
             })
         })

@@ -18,6 +18,7 @@ mod job;
 mod key;
 mod limit;
 mod nonce;
+mod reader;
 mod request;
 mod schema;
 mod seal;

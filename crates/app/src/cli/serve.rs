@@ -1,7 +1,7 @@
 //! `dbferry serve`: settings, the port, and the end.
 //!
 //! Runs in the foreground. SIGTERM and Ctrl-C end it: no new requests, jobs get some time and are
-//! put back. Logs go to stderr.
+//! put back. SIGHUP reads the port's certificate again, and nothing else. Logs go to stderr.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use engine::run::stop::Stop;
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinSet};
 use tracing_subscriber::EnvFilter;
 
 use super::{Exit, complain, say, wait_for};
 use crate::app::App;
 use crate::config::Settings;
+use crate::http::certificate::Certificate;
+use crate::http::port::Port;
 use crate::service::{instances, requests, uploads};
-use crate::{http, worker};
+use crate::{http, supervisor, worker};
 
 /// How often instances are looked at.
 const PROBE_EVERY: Duration = Duration::from_secs(30);
@@ -25,8 +27,6 @@ const PROBE_EVERY: Duration = Duration::from_secs(30);
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
-/// What requests get to end by themselves when the service is told to stop.
-const REQUESTS_END: Duration = Duration::from_secs(5);
 /// Seconds that a nonce is remembered beyond the time that its request is good for.
 const NONCE_SECONDS: i64 = 2 * wire::tencent::credentials::SKEW_MAX;
 
@@ -103,7 +103,7 @@ pub fn run(args: Args) -> Exit {
         }
     };
     log_to_stderr(args.log);
-    wait_for(serve(settings))
+    wait_for(serve(settings, args.log))
 }
 
 fn resolve(args: &Args) -> Result<Settings, String> {
@@ -118,7 +118,7 @@ fn resolve(args: &Args) -> Result<Settings, String> {
     settings.per_instance = args.per_instance.unwrap_or(settings.per_instance);
     settings.lease_seconds = args.lease_seconds.unwrap_or(settings.lease_seconds);
     settings.drain_seconds = args.drain_seconds.unwrap_or(settings.drain_seconds);
-    settings.check()?;
+    settings.check().map_err(|wrong| wrong.to_string())?;
     Ok(settings)
 }
 
@@ -127,35 +127,49 @@ fn log_to_stderr(form: LogForm) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match form {
         LogForm::Text => log.with_ansi(false).init(),
-        LogForm::Json => log.json().init(),
+        LogForm::Json => log.json().flatten_event(true).with_span_list(false).init(),
     }
 }
 
-async fn serve(settings: Settings) -> Result<(), String> {
+/// Tells people, whatever the log's level; in a log of documents there is nothing but documents.
+fn announce(log: LogForm, text: &str) {
+    match log {
+        LogForm::Text => say(&format!("dbferry: {text}")),
+        LogForm::Json => tracing::info!("{text}"),
+    }
+}
+
+async fn serve(settings: Settings, log: LogForm) -> Result<(), String> {
+    let certificate = settings.tls.as_ref().map(Certificate::load).transpose()?;
     let app = Arc::new(App::open(settings).await?);
-    let listener = tokio::net::TcpListener::bind(app.settings.listen)
-        .await
-        .map_err(|error| format!("listen on {}: {error}", app.settings.listen))?;
-    let address = listener.local_addr().map_err(|error| format!("listen: {error}"))?;
+    let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
+    let (address, limits) = (app.settings.listen, app.settings.connections.clone());
+    let port = Port::open(address, limits, tls).await?;
     let stop = app.stop.clone();
-    let signals = tokio::spawn(stop_on_signal(stop.clone())?);
-    let chores = tokio::spawn(chores(Arc::clone(&app)));
-    let worker = tokio::spawn(work(Arc::clone(&app), stop.clone()));
-    say(&format!("dbferry: listening on http://{address}"));
-    let until = stop.clone();
-    let serving = axum::serve(listener, http::router(Arc::clone(&app)))
-        .with_graceful_shutdown(async move { until.asked().await });
-    let served = tokio::select! {
-        served = serving => served,
-        () = late(&stop) => Ok(()),
-    };
+    let mut beside = JoinSet::new();
+    beside.spawn(stop_on_signal(stop.clone(), log)?);
+    beside.spawn(reload_on_signal(certificate.clone())?);
+    beside.spawn(chores(Arc::clone(&app)));
+    beside.spawn(supervisor::keep_alive());
+    if let Some(certificate) = certificate {
+        beside.spawn(certificate.watch());
+    }
+    let url = port.url()?;
+    // Imports have threads of their own: what they compute must not keep requests waiting.
+    let imports = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let imports = imports.map_err(|error| format!("start the worker: {error}"))?;
+    let worker = imports.spawn(work(Arc::clone(&app), stop.clone()));
+    announce(log, &format!("listening on {url}"));
+    supervisor::ready();
+    port.serve(http::router(Arc::clone(&app)), &stop).await;
     // Also where the port was lost and nobody asked.
     stop.ask();
     let worked = worker.await.and_then(|worked| worked);
-    chores.abort();
-    signals.abort();
+    beside.shutdown().await;
+    // Connections of the store may belong to the other runtime, which therefore ends after them, and
+    // without a wait for threads that a file keeps.
     app.store.close().await;
-    served.map_err(|error| format!("serve: {error}"))?;
+    imports.shutdown_background();
     worked.map_err(|error| format!("the worker ended badly: {error}"))
 }
 
@@ -164,12 +178,6 @@ async fn work(app: Arc<App>, stop: Stop) -> Result<(), JoinError> {
     let ended = tokio::spawn(worker::run(app, stop.clone())).await;
     stop.ask();
     ended
-}
-
-/// Returns when requests have had their time to end, after the service was told to stop.
-async fn late(stop: &Stop) {
-    stop.asked().await;
-    tokio::time::sleep(REQUESTS_END).await;
 }
 
 /// What has to be done every now and then.
@@ -196,7 +204,7 @@ async fn sweep(app: &App) -> Result<(), crate::service::Refusal> {
     uploads::remove_expired(app).await
 }
 
-fn stop_on_signal(stop: Stop) -> Result<impl Future<Output = ()>, String> {
+fn stop_on_signal(stop: Stop, log: LogForm) -> Result<impl Future<Output = ()>, String> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen = |kind| signal(kind).map_err(|error| format!("listen for signals: {error}"));
     let mut interrupt = listen(SignalKind::interrupt())?;
@@ -206,7 +214,27 @@ fn stop_on_signal(stop: Stop) -> Result<impl Future<Output = ()>, String> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        say("dbferry: stopping");
+        announce(log, "stopping");
+        supervisor::stopping();
         stop.ask();
+    })
+}
+
+/// Reads the certificate again at each SIGHUP; without one the signal does nothing.
+fn reload_on_signal(
+    certificate: Option<Arc<Certificate>>,
+) -> Result<impl Future<Output = ()>, String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup =
+        signal(SignalKind::hangup()).map_err(|error| format!("listen for signals: {error}"))?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            supervisor::reloading();
+            if let Some(certificate) = &certificate {
+                Arc::clone(certificate).look_and_tell().await;
+            }
+            tracing::info!("reloaded");
+            supervisor::ready();
+        }
     })
 }

@@ -6,10 +6,9 @@
 //! lists others.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use store::{InstanceFilter, JobFilter, NewAudit, UploadState};
@@ -26,8 +25,8 @@ use wire::tencent::region::{self, FinanceHosts};
 use wire::tencent::reply::{self, Database, Reply, SqlFileInfo, UploadInfo};
 use wire::tencent::state::{InstanceStatus, InstanceTask, TASK_TYPE_NUMBER};
 
+use super::visit::{Answered, RequestId};
 use crate::app::App;
-use crate::clock::random_uuid;
 use crate::config;
 use crate::fetch::{self, Address};
 use crate::service::imports::{self, NewImport, Origin};
@@ -38,17 +37,21 @@ pub mod record;
 /// Instances that one answer is chosen from; an account with more sees the first of them.
 const INSTANCES_MAX: u64 = store::PAGE_MAX as u64;
 
-/// How long a request's body may be in coming.
-const BODY_MAX: Duration = Duration::from_secs(30);
+/// Bytes beyond the largest body that are read and dropped, so that whoever sends too much can read
+/// the answer: closing a connection over unread bytes would take it away.
+const SURPLUS_MAX: usize = 32 << 20;
 
 /// Answers a request to `/`, and whatever else is no route of ours.
-pub async fn answer(State(app): State<Arc<App>>, request: axum::extract::Request) -> Response {
+pub async fn answer(
+    State(app): State<Arc<App>>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    request: axum::extract::Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let headers: Vec<(&str, &[u8])> =
         parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     // One byte more than is allowed is enough to see that it is too much.
-    let body = tokio::time::timeout(BODY_MAX, bytes_of(body, TC3_BODY_MAX + 1)).await;
-    let body = body.unwrap_or_default();
+    let body = bytes_of(body, TC3_BODY_MAX + 1).await;
     let request = Request {
         method: parts.method.as_str(),
         path: parts.uri.path(),
@@ -59,16 +62,12 @@ pub async fn answer(State(app): State<Arc<App>>, request: axum::extract::Request
     if !wire::tencent::recognises(&request) {
         return (StatusCode::NOT_FOUND, "dbferry: there is nothing here\n").into_response();
     }
-    let request_id = random_uuid();
     let language = Language::of(&request);
+    let mut action = None;
     let result = match &body {
-        Some(_) => handle(&app, &request).await,
+        Some(_) => handle(&app, &request, &mut action).await,
         None => Err(Error::new(Code::InvalidRequest)),
     };
-    match &result {
-        Ok(_) => tracing::info!(request_id, "answered"),
-        Err(error) => tracing::info!(request_id, code = error.code().word(), "refused"),
-    }
     let rendered = reply::render(&result, &request_id, language);
     let status = StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::OK);
     let mut headers = HeaderMap::new();
@@ -77,28 +76,52 @@ pub async fn answer(State(app): State<Arc<App>>, request: axum::extract::Request
     if let Some(trace) = parts.headers.get("x-tc-traceid") {
         headers.insert("x-tc-traceid", trace.clone());
     }
-    (status, headers, rendered.body).into_response()
+    let mut response = (status, headers, rendered.body).into_response();
+    response.extensions_mut().insert(answered(action, &result));
+    response
 }
 
-/// The body, cut off after `most` bytes; nothing if it broke off.
+/// For the log and the figures.
+fn answered(action: Option<&'static str>, result: &Result<Reply>) -> Answered {
+    let code = result.as_ref().err().map(|error| error.code().word());
+    let status = match code {
+        None => "2xx",
+        Some(code) if code.starts_with("InternalError") => "5xx",
+        Some(_) => "4xx",
+    };
+    Answered { dialect: "tencent", action, status, code }
+}
+
+/// The body, cut off after `most` bytes; nothing if it broke off or took too long.
 async fn bytes_of(body: Body, most: usize) -> Option<Vec<u8>> {
     use futures_util::StreamExt;
     let mut stream = body.into_data_stream();
-    let mut bytes = Vec::new();
+    let (mut bytes, mut surplus) = (Vec::new(), 0);
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.ok()?;
-        let room = most - bytes.len();
-        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if bytes.len() == most {
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
+            Err(_) if bytes.len() == most => break,
+            Err(_) => return None,
+        };
+        let room = chunk.len().min(most - bytes.len());
+        bytes.extend_from_slice(&chunk[..room]);
+        surplus += chunk.len() - room;
+        if surplus > SURPLUS_MAX {
             break;
         }
     }
     Some(bytes)
 }
 
-async fn handle(app: &App, request: &Request<'_>) -> Result<Reply> {
+/// Answers a request, and says in `asked` for which action once that is known.
+async fn handle(
+    app: &App,
+    request: &Request<'_>,
+    asked: &mut Option<&'static str>,
+) -> Result<Reply> {
     let (key_id, account) = authenticate(app, request).await?;
     let call = Call::read(request)?;
+    *asked = Some(call.action.name());
     let hosts = match app.settings.finance_hosts {
         config::FinanceHosts::Any => FinanceHosts::Any,
         config::FinanceHosts::NamedOrLocal => FinanceHosts::NamedOrLocal,
@@ -330,8 +353,7 @@ async fn db_instances(app: &App, account: i64, asked: call::DescribeDbInstances)
     };
     let all = Range { offset: 0, limit: INSTANCES_MAX };
     let found = instances::list(app, account, &filter, all).await.map_err(refused)?.items;
-    let ids: Vec<&str> = found.iter().map(|instance| instance.id.as_str()).collect();
-    let busy = instances::busy(app, &ids).await.map_err(refused)?;
+    let busy = instances::busy(app).await.map_err(refused)?;
     let mut shown: Vec<_> = found
         .iter()
         .filter(|instance| instance.engine != store::Engine::SqlServer)

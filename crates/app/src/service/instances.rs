@@ -67,15 +67,9 @@ pub async fn list(
     Ok(app.store.instances(account, filter, offset, limit).await?)
 }
 
-/// The ids of instances among these that a job works on.
-pub async fn busy(app: &App, ids: &[&str]) -> Result<Vec<String>, Refusal> {
-    let mut busy = Vec::new();
-    for id in ids {
-        if !app.store.running_on(id).await?.is_empty() {
-            busy.push((*id).to_owned());
-        }
-    }
-    Ok(busy)
+/// The ids of the instances, of whatever account, that a job works on.
+pub async fn busy(app: &App) -> Result<Vec<String>, Refusal> {
+    Ok(app.store.instances_in_use().await?)
 }
 
 /// How to reach an instance as `user`.

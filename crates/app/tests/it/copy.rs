@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use sandbox::{Flavor, Server, state};
+use serde_json::Value;
 
 use crate::import_errors::Ended;
 use crate::sameness::{self, dbferry};
+use crate::schema::conforms;
 
 mod comparison;
 mod consistency;
@@ -45,8 +47,9 @@ fn check_everything(flavor: Flavor) {
         &["--threads", "1", "--no-load-data"],
     ] {
         state::wipe(&pair.target).unwrap();
-        let ended = pair.copy(DATABASES, mode);
+        let ended = pair.copy(DATABASES, &[mode, &["--json"]].concat());
         ended.check(0, &["compared by checksum"]);
+        assert_eq!(documented(&ended.stdout)["report"]["published"], true);
         pair.target.sql("DROP DATABASE imp").unwrap();
         let found = comparable(&pair.target);
         assert!(found == wanted, "{mode:?}:\n{}", state::diff(&wanted, &found));
@@ -123,6 +126,16 @@ impl Pair {
         names.retain(|name| name.starts_with("dbferry"));
         names
     }
+}
+
+/// The document that a run printed, which has to follow its schema.
+#[track_caller]
+pub(crate) fn documented(stdout: &str) -> Value {
+    let document: Value = serde_json::from_str(stdout).unwrap();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/copy.schema.json");
+    let schema: Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
+    conforms(&document, &schema, "copy");
+    document
 }
 
 fn case(name: &str) -> PathBuf {

@@ -10,11 +10,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sandbox::{Flavor, Server};
 use tempfile::TempDir;
 
-use crate::interrupt::signal;
 use crate::sameness::{self, dbferry};
 
 /// The instance of every [`Site`].
@@ -49,6 +49,7 @@ pub(crate) struct Site {
     /// Of the account that owns the instance.
     pub(crate) key: Key,
     options: Vec<String>,
+    environment: Vec<(String, String)>,
     folder: TempDir,
 }
 
@@ -69,8 +70,10 @@ impl Service {
             let mut line = String::new();
             let read = stderr.read_line(&mut line).unwrap();
             assert!(read > 0, "it ended with {:?}: {said:#?}", child.wait().unwrap());
-            if let Some((_, address)) = line.trim_end().split_once("listening on http://") {
-                break address.to_owned();
+            if let Some((_, url)) = line.trim_end().split_once("listening on http") {
+                let (_, address) = url.split_once("://").unwrap();
+                // A log of documents goes on after it.
+                break address.split('"').next().unwrap().to_owned();
             }
             said.push(line.trim_end().to_owned());
         };
@@ -89,10 +92,20 @@ impl Service {
         self.log.lock().unwrap().join("\n")
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal, and does not wait.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.id().try_into().unwrap()), signal).unwrap();
+    }
+
     /// Ends it by a signal, and waits for its end.
     pub(crate) fn end(&mut self, by: Signal) -> ExitStatus {
         if self.child.try_wait().unwrap().is_none() {
-            signal(&self.child, by);
+            self.signal(by);
         }
         let status = self.child.wait().unwrap();
         if let Some(reader) = self.reader.take() {
@@ -119,20 +132,29 @@ impl Drop for Service {
 impl Site {
     /// A service with these options, an empty MariaDB with one database `imp`, and a key.
     pub(crate) fn start(options: &[&str]) -> Site {
+        Site::start_in(options, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_in(options: &[&str], environment: &[(&str, &str)]) -> Site {
         let server = Server::start_with(Flavor::MariaDb, &sameness::options()).unwrap();
         server.sql("CREATE DATABASE imp").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let key = new_key(&folder, "shop");
         add_instance(&folder, INSTANCE, &key, &server);
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let service = Service::start(&mut serve(&folder, "127.0.0.1:0", &options));
-        Site { service, server, key, options, folder }
+        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        let environment: Vec<(String, String)> = environment.iter().map(owned).collect();
+        let mut command = serve(&folder, "127.0.0.1:0", &options);
+        let service = Service::start(command.envs(environment.clone()));
+        Site { service, server, key, options, environment, folder }
     }
 
     /// Starts the service again at the same address. It must have been ended before.
     pub(crate) fn restart(&mut self) {
         let address = self.service.address.clone();
-        self.service = Service::start(&mut serve(&self.folder, &address, &self.options));
+        let mut command = serve(&self.folder, &address, &self.options);
+        self.service = Service::start(command.envs(self.environment.clone()));
     }
 
     /// The service's data folder.
@@ -194,18 +216,35 @@ impl Site {
         headers: &str,
         body: &[u8],
     ) -> String {
-        let mut stream = TcpStream::connect(&self.service.address).unwrap();
-        let head = format!(
+        let head = self.request_head(method, path, key, body.len());
+        let head =
+            head.replace("Connection: close\r\n", &format!("{headers}Connection: close\r\n"));
+        let answer = self.raw(&[head.as_bytes(), body].concat());
+        String::from_utf8(answer).unwrap()
+    }
+
+    /// The head of such a request, which promises so many bytes.
+    pub(crate) fn request_head(
+        &self,
+        method: &str,
+        path: &str,
+        key: &Key,
+        length: usize,
+    ) -> String {
+        format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\n\
-             Content-Length: {}\r\n{headers}Connection: close\r\n\r\n",
+             Content-Length: {length}\r\nConnection: close\r\n\r\n",
             self.service.address,
             key.login(),
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        )
+    }
+
+    /// Sends bytes; what comes until the service closes the connection.
+    pub(crate) fn raw(&self, request: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(&self.service.address).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
         answer
     }
 }

@@ -341,6 +341,20 @@ fn bad() -> String {
     good + &"INSERT INTO good VALUES (1);\n".repeat(15) + "INSERT INTO missing VALUES (1);\n"
 }
 
+#[test]
+fn the_python_sdk_speaks_to_the_encrypted_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificates, site) = crate::encryption::encrypted(folder.path());
+    let ask = |authority: &Path| {
+        let path = authority.to_str().unwrap();
+        let mut command = python_command(&site, &site.key, "encrypted.py", &[path]);
+        run(&site, &site.key, &mut command)
+    };
+    ask(&certificates.ca).unwrap();
+    let refused = ask(&certificates.unrelated_ca).unwrap_err();
+    assert!(refused.contains("CERTIFICATE_VERIFY_FAILED"), "{refused}");
+}
+
 /// Starts an import by tccli.
 fn create(site: &Site, file: &str, database: &str) -> String {
     let password = site.server.root_password();

@@ -410,6 +410,7 @@ impl Dispatcher {
                 &self.parts.endpoint,
                 self.parts.lanes,
                 self.parts.main.marker().as_ref(),
+                &self.parts.progress,
             )
             .await?;
             self.report.lanes = lanes.count();

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use dump::statement::ObjectName;
@@ -21,6 +22,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::Conn;
 use crate::run::budget::Held;
+use crate::run::progress::Progress;
 use crate::run::stop::Stop;
 
 /// How long the first batch in order may run before it is checked whether it waits for a lock that
@@ -84,11 +86,17 @@ pub struct Lanes {
     reports: mpsc::Receiver<Report>,
     /// For looking at lock waits.
     watcher: Conn,
+    progress: Arc<Progress>,
 }
 
 impl Lanes {
     /// Opens up to `count` lanes; fewer if the server has no more connections to give.
-    pub async fn open(endpoint: &Endpoint, count: usize, marker: Option<&Marker>) -> Result<Lanes> {
+    pub async fn open(
+        endpoint: &Endpoint,
+        count: usize,
+        marker: Option<&Marker>,
+        progress: &Arc<Progress>,
+    ) -> Result<Lanes> {
         let mut watcher = Conn::open(endpoint, "import watcher").await?;
         // MySQL would show an AUTO_INCREMENT of up to a day ago; MariaDB has no such setting.
         let _ = watcher.query(b"SET SESSION information_schema_stats_expiry = 0").await;
@@ -111,7 +119,9 @@ impl Lanes {
         }
         let idle = (0..lanes.len()).rev().collect();
         let in_flight = BTreeMap::new();
-        Ok(Lanes { lanes, idle, order, next_sequence: 0, in_flight, reports, watcher })
+        let progress = Arc::clone(progress);
+        progress.lanes.store(lanes.len() as u64, Ordering::Relaxed);
+        Ok(Lanes { lanes, idle, order, next_sequence: 0, in_flight, reports, watcher, progress })
     }
 
     /// How many there are.
@@ -180,6 +190,9 @@ impl Lanes {
     fn settle(&mut self, report: Report) -> Collected {
         self.idle.push(report.lane);
         let sequence = report.sequence;
+        if let Some(flight) = self.in_flight.get(&sequence) {
+            self.progress.lane_worked(flight.since.elapsed());
+        }
         match report.outcome {
             Outcome::Committed(way) => match self.in_flight.remove(&sequence) {
                 // If others already gave way, `setback` tells of them after this one.
@@ -274,6 +287,7 @@ impl Lanes {
 
     /// Ends all lanes.
     pub async fn close(self) {
+        self.progress.lanes.store(0, Ordering::Relaxed);
         for lane in self.lanes {
             lane.stop().await;
         }

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Shared counters of one import.
 #[derive(Debug, Default)]
@@ -17,6 +18,10 @@ pub struct Progress {
     pub applied_rows: AtomicU64,
     /// Statements that are committed.
     pub applied_statements: AtomicU64,
+    /// Lanes that are open now. The one number here that also falls.
+    pub lanes: AtomicU64,
+    /// Microseconds that lanes had a batch, of all lanes together.
+    pub lane_micros: AtomicU64,
     /// What runs now: a table's name, or the first words of a statement.
     activity: Mutex<String>,
 }
@@ -42,5 +47,11 @@ impl Progress {
         self.applied_bytes.fetch_max(offset, Ordering::Relaxed);
         self.applied_statements.fetch_add(statements, Ordering::Relaxed);
         self.applied_rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Counts the time that a lane had a batch, whatever became of it.
+    pub fn lane_worked(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.lane_micros.fetch_add(micros, Ordering::Relaxed);
     }
 }

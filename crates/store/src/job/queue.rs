@@ -157,6 +157,25 @@ impl Store {
         uses.collect()
     }
 
+    /// The instances of all accounts that running jobs use, as targets or as sources, each once; of
+    /// at most [`crate::PAGE_MAX`] jobs.
+    ///
+    /// # Errors
+    ///
+    /// Only those of the database.
+    pub async fn instances_in_use(&self) -> Result<Vec<String>> {
+        let query = sql("SELECT instance_id, source_instance_id FROM job WHERE state = 'running'
+             ORDER BY id LIMIT ?");
+        let mut used = Vec::new();
+        for row in self.database.all(query.int(i64::from(limit::PAGE_MAX))).await? {
+            used.push(row.text("instance_id")?);
+            used.extend(row.optional_text("source_instance_id")?);
+        }
+        used.sort_unstable();
+        used.dedup();
+        Ok(used)
+    }
+
     /// How many jobs of all accounts are in each state, for metrics.
     ///
     /// # Errors

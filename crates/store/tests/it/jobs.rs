@@ -196,6 +196,7 @@ pub(crate) async fn figures_count_each_state(subject: Arc<Subject>) {
     assert_eq!(on("db-1").await, [Use { job: running, role: Role::Target }]);
     assert_eq!(on("db-2").await, [Use { job: running, role: Role::Source }]);
     assert_eq!(on("db-3").await, []);
+    assert_eq!(store.instances_in_use().await.unwrap(), ["db-1", "db-2"]);
 }
 
 pub(crate) async fn old_finished_jobs_are_pruned(subject: Arc<Subject>) {

@@ -3,10 +3,11 @@
 //! Promises: a refusal repeats nothing of a body but names of fields, for a body may hold a password.
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
@@ -84,11 +85,17 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-async fn whole(body: Body) -> Result<axum::body::Bytes, Problem> {
-    to_bytes(body, BODY_MAX).await.map_err(|_| {
-        let detail = format!("the body is longer than {BODY_MAX} bytes, or broke off");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Kind::TooLarge, detail)
-    })
+async fn whole(body: Body) -> Result<Vec<u8>, Problem> {
+    let (mut bytes, mut stream) = (Vec::new(), body.into_data_stream());
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|_| invalid("the body broke off, or was too slow"))?;
+        if bytes.len() + piece.len() > BODY_MAX {
+            let detail = format!("the body is longer than {BODY_MAX} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Kind::TooLarge, detail));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
 }
 
 fn unread(error: &serde_json::Error) -> Problem {

@@ -2,7 +2,7 @@
 
 use sandbox::Flavor;
 
-use super::Pair;
+use super::{Pair, documented};
 
 /// A change on the target that has to be seen, the table that it is in, and the key of the row.
 const CHANGES: [(&str, &str, &str); 9] = [
@@ -44,7 +44,10 @@ fn check_differences(flavor: Flavor) {
         pair.copy("a:b", &["--replace"]).check(0, &[]);
         pair.copy("a:b", only).check(0, &["2 tables are the same by checksum"]);
         pair.target.sql(&format!("USE b; {change}")).unwrap();
-        pair.copy("a:b", only).check(1, &["not the same", table, key]);
+        let ended = pair.copy("a:b", &[only, &["--json"][..]].concat());
+        ended.check(1, &["not the same", table, key]);
+        let document = documented(&ended.stdout);
+        assert_eq!(document["report"]["differences"][0]["table"], table);
     }
     pair.target.sql("DROP TABLE b.no_key").unwrap();
     pair.copy("a:b", only).check(1, &["only the source has the table"]);
