@@ -19,7 +19,7 @@ use crate::service::{INSTANCE, Site};
 /// What nobody may see of an address.
 const SECRETS: [&str; 3] = ["user-name", "pass-word", "se-cret"];
 /// The bytes after which a server breaks off.
-const BREAK: usize = 300_000;
+const BREAK: usize = 800_000;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ struct Asked {
 }
 
 /// A server of files, each path with a temper of its own.
-struct Files {
+pub(crate) struct Files {
     port: u16,
     log: Arc<Mutex<Vec<Asked>>>,
     gate: Arc<Gate>,
@@ -69,7 +69,7 @@ impl Gate {
 }
 
 impl Files {
-    fn start(body: Vec<u8>) -> Files {
+    pub(crate) fn start(body: Vec<u8>) -> Files {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let log = Arc::new(Mutex::new(Vec::<Asked>::new()));
@@ -88,7 +88,7 @@ impl Files {
         Files { port, log, gate }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://user-name:pass-word@127.0.0.1:{}{path}?sign=se-cret", self.port)
     }
 
@@ -111,8 +111,6 @@ fn serve(
     port: u16,
 ) -> std::io::Result<()> {
     let Some(asked) = read_request(&stream, log)? else { return Ok(()) };
-    let moved =
-        |to: &str| format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
     let whole = |head: &str| {
         format!(
             "HTTP/1.1 200 OK\r\n{head}Content-Length: {}\r\nConnection: close\r\n\r\n",
@@ -158,22 +156,26 @@ fn serve(
                 stream.write_all(b"0\r\n\r\n")?;
             }
         }
-        "/moved.sql" => stream.write_all(moved("/dump.sql").as_bytes())?,
-        "/moved-to-name.sql" => {
-            stream.write_all(moved(&format!("http://localhost:{port}/dump.sql")).as_bytes())?;
-        }
-        "/moved-to-metadata.sql" => {
-            stream.write_all(moved("http://169.254.169.254/latest/meta-data").as_bytes())?;
-        }
-        "/moved-to-file.sql" => stream.write_all(moved("file:///etc/passwd").as_bytes())?,
-        "/circle.sql" => stream.write_all(moved("/circle.sql").as_bytes())?,
         "/down.sql" => {
             stream.write_all(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")?;
         }
-        _ => stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")?,
+        path => stream.write_all(moved(path, port).as_bytes())?,
     }
     stream.flush()?;
     stream.shutdown(Shutdown::Both)
+}
+
+/// The answer for a path where nothing is: perhaps it is elsewhere.
+fn moved(path: &str, port: u16) -> String {
+    let to = match path {
+        "/moved.sql" => "/dump.sql".to_owned(),
+        "/moved-to-name.sql" => format!("http://localhost:{port}/dump.sql"),
+        "/moved-to-metadata.sql" => "http://169.254.169.254/latest/meta-data".to_owned(),
+        "/moved-to-file.sql" => "file:///etc/passwd".to_owned(),
+        "/circle.sql" => path.to_owned(),
+        _ => return "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n".to_owned(),
+    };
+    format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")
 }
 
 fn read_request(stream: &TcpStream, log: &Mutex<Vec<Asked>>) -> std::io::Result<Option<Asked>> {
@@ -251,7 +253,7 @@ fn no_secrets(text: &str) {
 }
 
 /// A service that may fetch from this machine by its address, and not by its name.
-fn site(more: &str) -> Site {
+pub(crate) fn site(more: &str) -> Site {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("dbferry.toml");
     std::fs::write(&config, format!("[fetch]\nallow_hosts = [\"127.0.0.1\"]\n{more}")).unwrap();
@@ -275,7 +277,7 @@ fn made(site: &Site, url: &str) -> String {
 #[test]
 fn what_is_never_whole_is_never_taken_for_it() {
     let files = Files::start(dump());
-    check(&files, "/short.sql", 1, "broke off at byte 300000");
+    check(&files, "/short.sql", 1, "broke off at byte 800000");
     check(&files, "/changing.sql", 1, "another file");
     check(&files, "/endless.sql", 1, "neither a length nor an end");
     check(&files, "/cut-chunks.sql", 1, "broke off at byte");
@@ -442,4 +444,27 @@ fn check_taken_over(path: &str, check: impl Fn(&Site, &Value)) {
     check(&site, &ended);
     no_secrets(&ended.to_string());
     no_secrets(&site.service.log());
+}
+
+#[test]
+fn the_command_line_makes_a_job_of_a_url() {
+    let files = Files::start(dump());
+    let site = site("");
+    let mut command = dbferry();
+    command.args(["job", "import", "--instance", INSTANCE, "--database", "imp", "--watch"]);
+    command.args(["--url", &files.url("/dump.sql")]).env("NO_PROXY", "*");
+    command.env("DBFERRY_SERVER", format!("http://{}", site.service.address));
+    command.env("DBFERRY_KEY_ID", &site.key.id).env("DBFERRY_KEY_SECRET", &site.key.secret);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains(&files.shown("/dump.sql")), "{said}");
+    no_secrets(&said);
+    assert_eq!(site.server.sql("SELECT COUNT(*) FROM imp.t").unwrap().trim_end(), "20000");
+    // The service was given all of it.
+    let asked = files.requests("/dump.sql");
+    let is_whole = |asked: &Asked| {
+        asked.query == "sign=se-cret" && asked.headers.contains_key("authorization")
+    };
+    assert!(asked.len() == 2 && asked.iter().all(is_whole), "{asked:?}");
 }
