@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod address;
 pub mod completions;
 pub mod config;
 pub mod connection;
@@ -109,7 +110,7 @@ impl Exit {
 /// The whole program.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Err(error) = connection::hide_passwords(&arguments) {
+    if let Err(error) = connection::hide_secrets(&arguments) {
         complain(&error);
         return ExitCode::from(Exit::Usage.code());
     }

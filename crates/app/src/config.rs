@@ -7,9 +7,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
+
+use crate::fetch::{Limits, Reach};
 
 /// Settings of `dbferry serve`, by their names in `dbferry.toml`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -50,6 +53,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// What clients of the port may take.
     pub connections: Connections,
+    /// Files that jobs fetch from URLs.
+    pub fetch: Fetch,
 }
 
 /// The certificate of the service's port: PEM files, read again when they change and on SIGHUP.
@@ -83,6 +88,23 @@ impl Default for Connections {
     }
 }
 
+/// Settings of `[fetch]`: what jobs may fetch from URLs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    /// Fetch from private, local and reserved addresses too. Whoever has a key can then make the
+    /// service ask whatever it can reach.
+    pub allow_private: bool,
+    /// Hosts that may be fetched from although their addresses are private, as URLs name them.
+    pub allow_hosts: Vec<String>,
+    /// Bytes that a file may have as it is stored.
+    pub bytes_max: u64,
+    /// Seconds after which a file has to be there; it is fetched at the pace of its import.
+    pub seconds_max: u64,
+    /// Redirects that are followed.
+    pub redirects_max: u32,
+}
+
 /// What a finance region asks of the request's host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -113,6 +135,35 @@ impl Default for Settings {
             finance_hosts: FinanceHosts::NamedOrLocal,
             tls: None,
             connections: Connections::default(),
+            fetch: Fetch::default(),
+        }
+    }
+}
+
+impl Default for Fetch {
+    fn default() -> Fetch {
+        Fetch {
+            allow_private: false,
+            allow_hosts: Vec::new(),
+            bytes_max: 100 << 30,
+            seconds_max: 24 * 3600,
+            redirects_max: 5,
+        }
+    }
+}
+
+impl Fetch {
+    /// As transfers take them.
+    pub fn limits(&self) -> Limits {
+        let reach = match self.allow_private {
+            true => Reach::Any,
+            false => Reach::Public(self.allow_hosts.clone()),
+        };
+        Limits {
+            reach,
+            bytes_max: self.bytes_max,
+            time_max: Duration::from_secs(self.seconds_max),
+            redirects_max: self.redirects_max,
         }
     }
 }
@@ -160,6 +211,9 @@ impl Settings {
         seconds("connections.handshake_seconds", self.connections.handshake_seconds)?;
         seconds("connections.header_seconds", self.connections.header_seconds)?;
         seconds("connections.body_seconds", self.connections.body_seconds)?;
+        within("fetch.bytes_max", self.fetch.bytes_max, 1, i64::MAX as u64)?;
+        within("fetch.seconds_max", self.fetch.seconds_max, 1, 30 * 86_400)?;
+        within("fetch.redirects_max", u64::from(self.fetch.redirects_max), 0, 20)?;
         if self.listen.ip().is_loopback() || self.tls.is_some() || self.allow_plain {
             return Ok(());
         }
@@ -282,6 +336,9 @@ mod tests {
         check("listen = \"0.0.0.0:80\"", Err("line 1: listen: 0.0.0.0:80 is not a loopback"));
         check("listen = \"0.0.0.0:80\"\ntls = { certificate = \"c\", key = \"k\" }", Ok(()));
         check("listen = \"0.0.0.0:80\"\nallow_plain = true", Ok(()));
+        check("[fetch]\nallow_private = true\nallow_hosts = [\"files\"]", Ok(()));
+        check("[fetch]\nseconds_max = 0", Err("line 2: fetch.seconds_max: must be from 1"));
+        check("[fetch]\nprivate = true", Err("line 2: unknown field `private`"));
         check("finance_hosts = \"some\"", Err("line 1: unknown variant"));
     }
 

@@ -10,6 +10,7 @@ pub mod size;
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod fetch;
 pub mod http;
 pub mod job;
 pub mod service;

@@ -11,6 +11,8 @@ pub mod watching;
 
 use store::Error as StoreError;
 
+use crate::fetch;
+
 /// Why something is not done.
 #[derive(Debug)]
 pub enum Refusal {
@@ -20,6 +22,8 @@ pub enum Refusal {
     NoJob,
     /// There is no such file in the account, or it has not come whole.
     NoFile,
+    /// Nothing can be fetched from the URL: why.
+    NoSource(fetch::Error),
     /// A name, an id or an option is malformed: what is wrong with it.
     Invalid(&'static str),
     /// The instance is of an engine that cannot do this.

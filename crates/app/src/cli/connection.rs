@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use engine::endpoint::{Endpoint, Secret};
 
+use crate::fetch::Address;
+
 /// Where passwords may be handed over without showing in the process list.
 pub const PASSWORD_VARIABLE: &str = "DBFERRY_PASSWORD";
 /// The same for the server that a copy reads.
 pub const SOURCE_PASSWORD_VARIABLE: &str = "DBFERRY_SOURCE_PASSWORD";
 /// The secret of a service's key, for those who ask it.
 const KEY_SECRET_VARIABLE: &str = "DBFERRY_KEY_SECRET";
-/// Set for the process that [`hide_passwords`] starts, so that it is started only once: a URL, a line
-/// feed, the password as it stood in it, a line feed, and so on.
+/// Set for the process that [`hide_secrets`] starts, so that it is started only once: a URL, a line
+/// feed, the password as it stood in it (of an address to fetch from: all of it), a line feed, and so on.
 const HIDDEN_VARIABLE: &str = "DBFERRY_URL_PASSWORDS";
 
 /// How to reach the target.
@@ -52,13 +54,16 @@ pub struct Source {
     pub from_password_file: Option<PathBuf>,
 }
 
-/// Starts this program anew with the passwords taken out of URLs, so that process lists do not
-/// show them. Returns only if there is nothing to hide, or if it failed.
-pub fn hide_passwords(arguments: &[OsString]) -> Result<(), String> {
+/// Starts this program anew with the secrets taken out of URLs, so that process lists do not show them:
+/// passwords, and of addresses to fetch from login and query. Returns only if there is nothing to hide, or if it failed.
+pub fn hide_secrets(arguments: &[OsString]) -> Result<(), String> {
     let mut hidden = String::new();
     let mut shown = Vec::new();
-    for argument in arguments {
-        match argument.to_str().and_then(split_password) {
+    let before = std::iter::once(None).chain(arguments.iter().map(|argument| argument.to_str()));
+    for (argument, before) in arguments.iter().zip(before) {
+        let text = argument.to_str();
+        let split = || text.filter(|_| before != Some("--server")).and_then(split_address);
+        match text.and_then(split_password).or_else(split) {
             Some((without, password)) => {
                 let url = without.split_once('=').filter(|_| without.starts_with('-'));
                 let url = url.map_or(without.as_str(), |(_option, url)| url);
@@ -94,6 +99,32 @@ fn split_password(argument: &str) -> Option<(String, String)> {
     let (user, password) = login.split_once(':')?;
     let after = &rest[login.len()..];
     Some((format!("{}{user}{after}", &argument[..url_at + 3]), password.to_owned()))
+}
+
+/// `…https://user:password@host/path?query` → the same without login and query, and the whole URL.
+fn split_address(argument: &str) -> Option<(String, String)> {
+    let (option, url) = match argument.split_once('=') {
+        Some((option, url)) if option.starts_with('-') => (&argument[..=option.len()], url),
+        _ => ("", argument),
+    };
+    if option == "--server=" || !Address::is_meant(url) || url.contains('\n') {
+        return None;
+    }
+    let address = Address::parse(url).ok()?;
+    let shown = address.to_string();
+    (address.text() != shown).then(|| (format!("{option}{shown}"), url.to_owned()))
+}
+
+/// An address to fetch from as it was given, by what [`hide_secrets`] left of it.
+pub fn whole_address(shown: &str) -> String {
+    let hidden = std::env::var(HIDDEN_VARIABLE).unwrap_or_default();
+    let mut lines = hidden.lines();
+    while let (Some(url), Some(whole)) = (lines.next(), lines.next()) {
+        if url == shown {
+            return whole.to_owned();
+        }
+    }
+    shown.to_owned()
 }
 
 /// The secret of a service's key; it has no place in arguments.
@@ -276,6 +307,21 @@ fn first_line(path: &Path) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_loses_its_secrets() {
+        for (argument, shown) in [
+            ("https://h/a.sql?sign=x", "https://h/a.sql"),
+            ("--url=http://u:p@h/a", "--url=http://h/a"),
+        ] {
+            let url = argument.trim_start_matches("--url=").to_owned();
+            assert_eq!(split_address(argument), Some((shown.to_owned(), url)));
+        }
+        for nothing in ["https://h/a.sql", "a.sql?b", "--server=http://u@h/", "-", "mysql://u:p@h"]
+        {
+            assert_eq!(split_address(nothing), None, "{nothing}");
+        }
+    }
 
     #[track_caller]
     fn check_value(written: &str, meant: &str) {

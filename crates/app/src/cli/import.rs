@@ -20,7 +20,7 @@ use engine::run::stop::Stop;
 
 use super::connection::{self, Target};
 use super::progress_bar;
-use super::{Exit, complain, print, say};
+use super::{Exit, address, complain, print, say};
 
 mod dry_run;
 mod outcome;
@@ -29,7 +29,7 @@ mod speed;
 /// Arguments of `dbferry import`.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// The dump: a path, or - for standard input. gzip, zstd, bzip2, xz and zip are recognised
+    /// The dump: a path, an http or https URL, or - for standard input. gzip, zstd, bzip2, xz and zip are recognised
     pub file: String,
     #[command(flatten)]
     target: Target,
@@ -162,6 +162,7 @@ pub fn run(args: Args) -> Exit {
             Exit::of(failure.error.exit_code())
         }
     };
+    let file = address::shown(&file);
     let facts = outcome::Facts { file: &file, target: &target, size, speed: speed.as_ref(), exit };
     finish(&settings, &facts, &outcome)
 }
@@ -232,9 +233,11 @@ fn resolve(args: Args) -> Result<Settings, String> {
 
 /// Opens the dump; what is wrong with a path is a usage error, what is wrong inside is data.
 fn open(file: &str) -> Result<Input, Error> {
-    if file.starts_with("http://") || file.starts_with("https://") || file.starts_with("s3://") {
-        let text =
-            "reading from a URL is not there yet; pipe it: curl -sf URL | dbferry import - …";
+    if address::is_meant(file) {
+        return address::open(file);
+    }
+    if file.starts_with("s3://") {
+        let text = "reading from s3:// is not there yet; pipe it, or give a signed https URL";
         return Err(Error::new(ErrorKind::Usage, Side::Input, text));
     }
     let opened = if file == STDIN { Source::stdin() } else { Source::open(file) };

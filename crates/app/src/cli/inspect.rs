@@ -6,16 +6,16 @@
 
 mod page;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use dump::index::{self, DumpIndex, Options};
 use dump::reader::Limits;
 use dump::rules::Client;
-use dump::source::{self, Source};
+use dump::source::{self, Input, Source};
 use serde::Serialize;
 
-use super::Exit;
+use super::{Exit, address};
 
 /// The document's kind and version. Fields may be added to a version; none changes its meaning.
 pub const SCHEMA: &str = "dbferry.inspect/1";
@@ -23,7 +23,7 @@ pub const SCHEMA: &str = "dbferry.inspect/1";
 /// The arguments as typed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The dump: plain, gzip, zstd, bzip2, xz or zip; `-` is stdin
+    /// The dump: plain, gzip, zstd, bzip2, xz or zip, a path or an http or https URL; `-` is stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Print one JSON document (docs/inspect.schema.json)
@@ -79,11 +79,11 @@ struct Document<'a> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Exit {
-    let input = match Source::open(&args.file) {
+    let input = match open(&args.file) {
         Ok(input) => input,
-        Err(error) => {
-            super::complain(&error.to_string());
-            return exit_of(&error);
+        Err((error, exit)) => {
+            super::complain(&error);
+            return exit;
         }
     };
     let file = File {
@@ -108,6 +108,15 @@ pub fn run(args: &Args) -> Exit {
         file.name, damage.line, damage.offset, damage.message
     ));
     Exit::DataFailed
+}
+
+fn open(path: &Path) -> Result<Input, (String, Exit)> {
+    match path.to_str().filter(|text| address::is_meant(text)) {
+        Some(text) => {
+            address::open(text).map_err(|error| (error.to_string(), Exit::of(error.exit_code())))
+        }
+        None => Source::open(path).map_err(|error| (error.to_string(), exit_of(&error))),
+    }
 }
 
 fn document(file: &File, index: &DumpIndex) -> String {

@@ -30,7 +30,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Import an uploaded file into an instance
+    /// Import an uploaded file, or one from a URL, into an instance
     Import(Import),
     /// List jobs, the newest first
     List(List),
@@ -48,8 +48,11 @@ struct Import {
     #[arg(long, value_name = "ID")]
     instance: String,
     /// The name of the uploaded file
-    #[arg(long, value_name = "NAME")]
-    file: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "url")]
+    file: Option<String>,
+    /// Where the service fetches the file from, instead: http or https
+    #[arg(long, value_name = "URL", conflicts_with = "file")]
+    url: Option<String>,
     /// The database that is selected at the start
     #[arg(long, value_name = "NAME")]
     database: Option<String>,
@@ -120,9 +123,11 @@ async fn import(remote: &Remote, args: &Import) -> Result<Exit, Trouble> {
         }
         None => None,
     };
+    let url = args.url.as_deref().map(connection::whole_address);
     let request = json!({
         "instance": args.instance,
         "file": args.file,
+        "url": url,
         "database": args.database,
         "user": args.user,
         "password": password.as_ref().map(|password| password.reveal()),
@@ -209,5 +214,5 @@ fn line(job: &Job) -> String {
         Some(database) => format!("{}/{database}", job.instance),
         None => job.instance.clone(),
     };
-    format!("{}  {state:9}  {:3}%  {into}  {}\n", job.id, job.percent, job.file)
+    format!("{}  {state:9}  {:3}%  {into}  {}\n", job.id, job.percent, job.name())
 }

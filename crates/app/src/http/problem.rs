@@ -50,6 +50,9 @@ pub enum Kind {
     /// The account has no such file, or it is not finished.
     #[serde(rename = "urn:dbferry:problem:no-file")]
     NoFile,
+    /// Nothing can be fetched from the URL.
+    #[serde(rename = "urn:dbferry:problem:no-source")]
+    NoSource,
     /// The server has no such database, or the login may not enter it.
     #[serde(rename = "urn:dbferry:problem:no-database")]
     NoDatabase,
@@ -182,6 +185,10 @@ impl From<Refusal> for Problem {
             ),
             Refusal::TooMany => {
                 (StatusCode::TOO_MANY_REQUESTS, Kind::TooMany, "too many event streams are open")
+            }
+            Refusal::NoSource(error) => {
+                let detail = format!("nothing can be fetched from the URL: {error}");
+                return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Kind::NoSource, detail);
             }
             Refusal::Invalid(what) => {
                 let detail = format!("{what} is not valid");

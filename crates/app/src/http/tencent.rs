@@ -30,7 +30,8 @@ use super::alibaba;
 use super::visit::{Answered, RequestId};
 use crate::app::App;
 use crate::config;
-use crate::service::imports::{self, NewImport};
+use crate::fetch::{self, Address};
+use crate::service::imports::{self, NewImport, Origin};
 use crate::service::{Range, Refusal, instances, uploads};
 
 pub mod record;
@@ -222,28 +223,39 @@ async fn act(app: &App, account: i64, action: Action) -> Result<Reply> {
 }
 
 async fn create_import(app: &App, account: i64, asked: call::CreateDbImportJob) -> Result<Reply> {
-    let Some(file) = asked.file_name else {
-        return Err(Error::said(
-            Code::ActionNotSupport,
-            "Importing from CosUrl is not supported here: upload the file and give FileName.",
-            "此处不支持通过 CosUrl 导入，请先上传文件并传入 FileName。",
-        ));
-    };
+    let origin = origin(&asked)?;
     let new = NewImport {
         instance: asked.instance_id,
         user: Some(asked.user),
         password: asked.password.map(|password| password.reveal().to_owned()),
-        file,
+        origin,
         database: asked.database,
         request: None,
     };
     let import = imports::create(app, account, new).await.map_err(|refusal| match refusal {
+        Refusal::NoSource(error) => no_source(&error),
         Refusal::NoFile => Error::value(Code::InvalidParameter, "FileName"),
         Refusal::NoDatabase => Error::value(Code::InvalidParameter, "DbName"),
         other => refused(other),
     })?;
     let async_request_id = record::id_of(&import.job)?;
     Ok(Reply::CreateDbImportJob { async_request_id })
+}
+
+/// Where the file comes from. Of a name and a URL the name counts: Terraform's own test sends both.
+fn origin(asked: &call::CreateDbImportJob) -> Result<Origin> {
+    match (&asked.file_name, &asked.cos_url) {
+        (Some(name), _) => Ok(Origin::Upload(name.clone())),
+        (None, Some(url)) => {
+            Address::parse(url.reveal()).map(Origin::Url).map_err(|error| no_source(&error))
+        }
+        (None, None) => Err(Error::missing("FileName")),
+    }
+}
+
+fn no_source(error: &fetch::Error) -> Error {
+    let english = format!("Nothing can be fetched from `CosUrl`: {error}.");
+    Error::said(Code::InvalidParameter, english, format!("无法从`CosUrl`获取文件：{error}。"))
 }
 
 async fn import_records(
@@ -419,6 +431,7 @@ fn refused(refusal: Refusal) -> Error {
         Refusal::NoInstance => Code::InstanceNotFound,
         Refusal::NoJob => Code::InvalidAsyncRequestId,
         Refusal::NoFile | Refusal::NoDatabase | Refusal::Invalid(_) => Code::InvalidParameter,
+        Refusal::NoSource(_) => Code::InvalidParameter,
         Refusal::Exists | Refusal::TooLarge | Refusal::WrongOffset(_) => Code::InvalidParameter,
         Refusal::Receiving | Refusal::BrokenOff(_) => Code::InvalidParameter,
         Refusal::Pending | Refusal::OtherRequest => Code::InvalidParameter,

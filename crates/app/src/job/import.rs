@@ -1,8 +1,9 @@
-//! A job that imports an uploaded file: from the job in the store to a run of the engine.
+//! A job that imports an uploaded file or one from a URL: from the job in the store to a run of the engine.
 //!
 //! The target's ledger is the job's own, so that another process can go on with it; it stays until
 //! [`clean_up`], after the store knows how the job ended.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +18,8 @@ use engine::import::{self, LANES_MAX, Options, Surroundings, WHOLE_MAX};
 use store::Claimed;
 
 use crate::app::App;
-use crate::service::imports::{self, Payload};
+use crate::fetch::{self, Address, Limits, Version};
+use crate::service::imports::{self, Payload, Sealed};
 use crate::service::{Refusal, instances, uploads};
 
 /// How far a job is, for whoever beats for it.
@@ -54,8 +56,15 @@ impl Gauge {
 pub struct Ready {
     endpoint: Endpoint,
     options: Options,
-    path: std::path::PathBuf,
+    place: Place,
     name: String,
+}
+
+/// Where the file is.
+#[derive(Clone)]
+enum Place {
+    Disk(PathBuf),
+    Url { address: Address, limits: Limits, version: Version },
 }
 
 impl Ready {
@@ -75,20 +84,41 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
     if instance.created_at != payload.instance_created_at {
         return Err(faulty("the instance was removed, and another registered under its id"));
     }
+    let (url, given) = secrets(app, claimed, &payload).await?;
     let password = match payload.stored_password {
         true => instances::stored_password(app, &instance, &payload.user).await.map_err(refused)?,
-        false => {
-            let secret = app.store.job_secret(&claimed.lease).await;
-            let secret = secret.map_err(|error| refused(error.into()))?;
-            let text = secret.as_ref().map(store::Secret::text).transpose();
-            text.map_err(|error| refused(error.into()))?.map(Secret::new)
-        }
+        false => given,
     };
     let mut endpoint = instances::endpoint(&instance, &payload.user, password).map_err(refused)?;
     endpoint.database = payload.database;
-    let path = uploads::path(app, &payload.storage_key);
+    let place = match (url, payload.fetched) {
+        (Some(address), Some(version)) => {
+            Place::Url { address, limits: app.settings.fetch.limits(), version }
+        }
+        _ => Place::Disk(uploads::path(app, &payload.storage_key)),
+    };
     let options = options(app, &job.public_id, job.attempt);
-    Ok(Ready { endpoint, options, path, name: payload.file })
+    Ok(Ready { endpoint, options, place, name: payload.file })
+}
+
+/// What the store keeps sealed of a job: the URL if it fetches one, and the password that was given.
+async fn secrets(
+    app: &App,
+    claimed: &Claimed,
+    payload: &Payload,
+) -> Result<(Option<Address>, Option<Secret>), Error> {
+    let secret = app.store.job_secret(&claimed.lease).await;
+    let secret = secret.map_err(|error| refused(error.into()))?;
+    let text = secret.as_ref().map(store::Secret::text).transpose();
+    let text = text.map_err(|error| refused(error.into()))?;
+    if payload.fetched.is_none() {
+        return Ok((None, text.map(Secret::new)));
+    }
+    let sealed: Option<Sealed> = text.and_then(|text| serde_json::from_str(text).ok());
+    let faulty = || Error::new(ErrorKind::Internal, Side::Internal, "read the job's URL");
+    let Sealed { url, password } = sealed.ok_or_else(faulty)?;
+    let address = Address::parse(&url).map_err(|_| faulty())?;
+    Ok((Some(address), password.map(Secret::new)))
 }
 
 fn options(app: &App, job: &str, attempt: u32) -> Options {
@@ -114,8 +144,8 @@ pub async fn run(
     surroundings: &Surroundings,
     gauge: &Gauge,
 ) -> Result<Report, Failure> {
-    let (path, name) = (ready.path.clone(), ready.name.clone());
-    let opened = tokio::task::spawn_blocking(move || open(&path, &name)).await;
+    let (place, name) = (ready.place.clone(), ready.name.clone());
+    let opened = tokio::task::spawn_blocking(move || open(&place, &name)).await;
     let input = opened.unwrap_or_else(|error| {
         Err(Error::new(ErrorKind::Internal, Side::Internal, "open the file").with_source(error))
     });
@@ -124,12 +154,28 @@ pub async fn run(
     import::run(input, &ready.endpoint, &ready.options, surroundings).await
 }
 
-fn open(path: &std::path::Path, name: &str) -> Result<Input, Error> {
-    let file = std::fs::File::open(path).map_err(|error| {
+fn open(place: &Place, name: &str) -> Result<Input, Error> {
+    let opened = match place {
+        Place::Disk(path) => Source::named(name, open_file(path)?),
+        Place::Url { address, limits, version } => {
+            let (version, body) = fetch::open(address, limits, Some(version))
+                .map_err(|error| not_fetched(name, &error))?;
+            Source::stream(name, version.size, body)
+        }
+    };
+    opened.map_err(|error| Error::new(ErrorKind::Input, Side::Input, error.to_string()))
+}
+
+fn open_file(path: &Path) -> Result<std::fs::File, Error> {
+    std::fs::File::open(path).map_err(|error| {
         Error::new(ErrorKind::Input, Side::Input, "open the uploaded file").with_source(error)
-    })?;
-    Source::named(name, file)
-        .map_err(|error| Error::new(ErrorKind::Input, Side::Input, error.to_string()))
+    })
+}
+
+/// A server that does not answer now may answer later, as instances may.
+fn not_fetched(name: &str, error: &fetch::Error) -> Error {
+    let kind = if error.is_passing() { ErrorKind::Unreachable } else { ErrorKind::Input };
+    Error::new(kind, Side::Input, format!("fetch {name}: {error}"))
 }
 
 /// Ends what the server still executes for a job whose run was dropped.

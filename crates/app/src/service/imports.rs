@@ -1,4 +1,4 @@
-//! Imports: jobs that load an uploaded file into an instance.
+//! Imports: jobs that load an uploaded file, or one from a URL, into an instance.
 //!
 //! Promises: what is wrong with a request is said before there is a job; the same file goes into the
 //! same database only once at a time, so that a repeated request finds the job of the first.
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::{Range, Refusal, instances, uploads};
 use crate::app::App;
+use crate::fetch::{self, Address, Version};
 
 /// The kind of these jobs in the store.
 pub const KIND: &str = "import";
@@ -24,23 +25,43 @@ pub struct NewImport {
     pub user: Option<String>,
     /// Its password; without one the stored one if it is the administrator's, else none.
     pub password: Option<String>,
-    /// The name of an uploaded file.
-    pub file: String,
+    /// Where the file comes from.
+    pub origin: Origin,
     /// The database that is selected at the start.
     pub database: Option<String>,
     /// The request, if it may come again.
     pub request: Option<Turn>,
 }
 
+/// Where a file comes from.
+pub enum Origin {
+    /// An upload, by its name.
+    Upload(String),
+    /// A URL, which the job fetches.
+    Url(Address),
+}
+
+/// What the store keeps sealed of a job that fetches a URL. Of others it is the password.
+#[derive(Serialize, Deserialize)]
+pub struct Sealed {
+    /// The URL with its login and query.
+    pub url: String,
+    /// The password that was given.
+    pub password: Option<String>,
+}
+
 /// What a job has to know, as the store keeps it. The password is kept apart and sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload {
-    /// The file's name.
+    /// The file's name; its URL without login and query, if it is fetched.
     pub file: String,
-    /// Its bytes, as it is stored.
+    /// Its bytes, as it is stored; 0 where a URL's server does not tell.
     pub size_bytes: u64,
-    /// Where it is.
+    /// Where it is; empty if it is fetched.
     pub storage_key: String,
+    /// What the URL's server told of the file when the job was made; only if it is fetched.
+    #[serde(default)]
+    pub fetched: Option<Version>,
     /// When the instance was registered: under its id there may be another one later.
     pub instance_created_at: i64,
     /// The server's account.
@@ -134,8 +155,8 @@ pub async fn create(app: &App, account: i64, new: NewImport) -> Result<Import, R
         return Ok(import);
     }
     let instance = instances::find(app, account, &new.instance).await?;
-    let file = uploads::finished(app, account, &new.file).await?;
-    let exclusive = exclusive_key(&new, file.id);
+    let found = find_origin(app, account, &new).await?;
+    let exclusive = exclusive_key(&new, &found.identity);
     if let Some(import) = running_twin(app, account, &new, &exclusive).await? {
         return Ok(import);
     }
@@ -153,10 +174,20 @@ pub async fn create(app: &App, account: i64, new: NewImport) -> Result<Import, R
     let mut endpoint = instances::endpoint(&instance, &user, password)?;
     endpoint.database.clone_from(&new.database);
     instances::try_login(&endpoint).await?;
+    let (fetched, size_bytes) = match &new.origin {
+        Origin::Upload(_) => (None, found.size_bytes),
+        Origin::Url(address) => {
+            let version = look(app, address).await?;
+            let size = version.size.unwrap_or(0);
+            (Some(version), size)
+        }
+    };
+    let secret = secret(&new.origin, given)?;
     let payload = Payload {
-        file: file.name,
-        size_bytes: file.size_bytes.unwrap_or(file.received_bytes),
-        storage_key: file.storage_key,
+        file: found.name,
+        size_bytes,
+        storage_key: found.storage_key,
+        fetched,
         instance_created_at: instance.created_at,
         user,
         database: new.database,
@@ -165,7 +196,6 @@ pub async fn create(app: &App, account: i64, new: NewImport) -> Result<Import, R
     };
     let payload = serde_json::to_string(&payload)
         .map_err(|_| Refusal::Fault("write a job's payload".to_owned()))?;
-    let secret = given.map(store::Secret::from);
     let job = NewJob {
         kind: KIND,
         instance_id: &new.instance,
@@ -216,8 +246,55 @@ async fn running_twin(
     twin.map(Import::of).transpose()
 }
 
-/// Short enough for the store whatever the names are.
-fn exclusive_key(new: &NewImport, file: i64) -> String {
+/// A file that may be imported.
+struct Found {
+    /// As it is shown.
+    name: String,
+    size_bytes: u64,
+    storage_key: String,
+    /// Equal for the same file.
+    identity: String,
+}
+
+async fn find_origin(app: &App, account: i64, new: &NewImport) -> Result<Found, Refusal> {
+    match &new.origin {
+        Origin::Upload(name) => {
+            let file = uploads::finished(app, account, name).await?;
+            Ok(Found {
+                name: file.name,
+                size_bytes: file.size_bytes.unwrap_or(file.received_bytes),
+                storage_key: file.storage_key,
+                identity: file.id.to_string(),
+            })
+        }
+        Origin::Url(address) => Ok(Found {
+            name: address.to_string(),
+            size_bytes: 0,
+            storage_key: String::new(),
+            identity: address.identity(),
+        }),
+    }
+}
+
+/// Asks a URL's server for the file, so that the job knows it again.
+async fn look(app: &App, address: &Address) -> Result<Version, Refusal> {
+    fetch::look(address, &app.settings.fetch.limits()).await.map_err(|error| {
+        tracing::info!(from = %address, %error, "a URL is refused");
+        Refusal::NoSource(error)
+    })
+}
+
+/// What the store is to seal.
+fn secret(origin: &Origin, given: Option<&str>) -> Result<Option<store::Secret>, Refusal> {
+    let Origin::Url(address) = origin else { return Ok(given.map(store::Secret::from)) };
+    let sealed = Sealed { url: address.text().to_owned(), password: given.map(str::to_owned) };
+    let text = serde_json::to_string(&sealed)
+        .map_err(|_| Refusal::Fault("write a job's secret".to_owned()))?;
+    Ok(Some(store::Secret::from(text.as_str())))
+}
+
+/// Short enough for the store whatever the names are, and a digest, because a URL may hold secrets.
+fn exclusive_key(new: &NewImport, file: &str) -> String {
     let text = format!("{}\0{file}\0{}", new.instance, new.database.as_deref().unwrap_or_default());
     wire::tencent::signature::sha256_hex(text.as_bytes())
 }

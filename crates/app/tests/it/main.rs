@@ -8,6 +8,7 @@ mod dry_run;
 mod encryption;
 mod events;
 mod fast;
+mod fetch;
 mod import_errors;
 mod indexes;
 mod inspect;

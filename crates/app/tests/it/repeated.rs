@@ -123,6 +123,7 @@ async fn make_and_die(site: &Site) {
         file: upload.name,
         size_bytes: upload.received_bytes,
         storage_key: upload.storage_key,
+        fetched: None,
         instance_created_at: instance.created_at,
         user: "root".to_owned(),
         database: Some("imp".to_owned()),

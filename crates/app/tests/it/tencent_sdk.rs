@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use sandbox::inputs::{self, Input, Plan};
 use sandbox::{Flavor, Server, state};
 
+use crate::fetch::{self, Files};
 use crate::installed;
 use crate::interrupt::wait_until;
 use crate::prefix::Random;
@@ -48,6 +49,18 @@ fn an_import_by_the_python_sdk_leaves_what_the_stock_client_leaves() {
         );
         check_state(&site.server, &wanted, mode);
     }
+}
+
+#[test]
+fn a_cos_url_is_fetched_for_the_python_sdk() {
+    let files = Files::start(shop().into_bytes());
+    let site = fetch::site("");
+    let wanted = stock_state(&site, shop().as_bytes());
+    let url = files.url("/dump.sql");
+    let forbidden = url.replace("127.0.0.1", "localhost");
+    let size = shop().len().to_string();
+    python(&site, &site.key, "cos_url.py", &[&url, &forbidden, "imp", &size]);
+    check_state(&site.server, &wanted, "CosUrl");
 }
 
 #[test]

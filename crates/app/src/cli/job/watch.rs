@@ -58,7 +58,7 @@ fn end(job: &Job) -> Exit {
                 let (statements, rows) = (size::count(done.statements), size::count(done.rows));
                 format!(": {statements} statements, {rows} rows in {time}")
             });
-            say(&format!("imported {} into {}{told}", job.file, job.instance));
+            say(&format!("imported {} into {}{told}", job.name(), job.instance));
             Exit::Done
         }
         JobState::Failed => {

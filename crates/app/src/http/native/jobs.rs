@@ -19,9 +19,10 @@ use super::given::{Answer, InBody, InPath, InQuery, header_text, invalid};
 use super::json_text;
 use super::principal::Principal;
 use crate::app::App;
+use crate::fetch::Address;
 use crate::http::problem::{Problem, Refused};
 use crate::service::Refusal;
-use crate::service::imports::{self, Failure, Import, NewImport, Progress, Success};
+use crate::service::imports::{self, Failure, Import, NewImport, Origin, Progress, Success};
 use crate::service::requests::{self, Once};
 
 /// The header that makes a request one that may be repeated.
@@ -51,8 +52,10 @@ pub struct Job {
     pub cancel_requested: bool,
     /// The instance that it writes
     pub instance: String,
-    /// The name of the file
-    pub file: String,
+    /// The name of the uploaded file; null if the file is fetched
+    pub file: Option<String>,
+    /// Where the file is fetched from, without login and query; null if it was uploaded
+    pub url: Option<String>,
     /// The database that is selected at the start
     pub database: Option<String>,
     /// The server's account that imports; null where the registered one does
@@ -81,7 +84,7 @@ pub struct Job {
 #[serde(rename_all = "lowercase")]
 #[schema(as = JobKind)]
 pub enum Kind {
-    /// Loads an uploaded file into an instance.
+    /// Loads a file into an instance.
     Import,
 }
 
@@ -110,7 +113,7 @@ pub struct Jobs {
     pub jobs: Vec<Job>,
 }
 
-/// An import as it is asked for
+/// An import as it is asked for: of an uploaded file or of one at a URL, so one of `file` and `url`
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct JobRequest {
@@ -119,7 +122,14 @@ struct JobRequest {
     instance: String,
     /// The name of a finished upload
     #[schema(min_length = 1, max_length = 255, example = "shop.sql")]
-    file: String,
+    file: Option<String>,
+    /// Where the file is fetched from: http or https
+    #[schema(
+        max_length = 4096,
+        pattern = "^https?://[^/?#]+",
+        example = "https://files.example/shop.sql"
+    )]
+    url: Option<String>,
     /// The server's account that imports; without one the registered login is used
     user: Option<String>,
     /// Its password; without one the registered password if it is that account's, else none
@@ -185,16 +195,25 @@ impl JobState {
     }
 }
 
+impl Job {
+    /// The file as people know it.
+    pub fn name(&self) -> &str {
+        self.file.as_deref().or(self.url.as_deref()).unwrap_or_default()
+    }
+}
+
 impl From<&Import> for Job {
     fn from(import: &Import) -> Job {
         let Import { job, payload } = import;
+        let is_fetched = payload.fetched.is_some();
         Job {
             id: job.public_id.clone(),
             kind: Kind::Import,
             state: job.state.into(),
             cancel_requested: job.cancel_requested,
             instance: job.instance_id.clone(),
-            file: payload.file.clone(),
+            file: (!is_fetched).then(|| payload.file.clone()),
+            url: is_fetched.then(|| payload.file.clone()),
             database: payload.database.clone(),
             user: (!payload.registered_user).then(|| payload.user.clone()),
             attempt: job.attempt,
@@ -231,7 +250,7 @@ async fn list_jobs(
     Ok(Json(Jobs { total: page.total, jobs }))
 }
 
-/// Make a job that imports an uploaded file into an instance
+/// Make a job that imports a file into an instance
 ///
 /// What is wrong with the request is said before there is a job. Asked again while the job for the
 /// same file and database has not ended, the answer is that job.
@@ -268,8 +287,7 @@ async fn create_job(
     let account = principal.account;
     let key = idempotency_key(&headers)?;
     let digest = request.digest();
-    let JobRequest { instance, file, user, password, database } = request;
-    let new = NewImport { instance, user, password, file, database, request: None };
+    let new = request.import()?;
     let Some(key) = key else {
         let import = imports::create(&app, account, new).await?;
         return Ok((StatusCode::CREATED, Json(Job::from(&import))).into_response());
@@ -295,9 +313,22 @@ async fn create_job(
 impl JobRequest {
     /// Equal for equal requests.
     fn digest(&self) -> String {
-        let JobRequest { instance, file, user, password, database } = self;
+        let JobRequest { instance, file, url, user, password, database } = self;
         let fields = serde_json::json!(["import", instance, file, user, password, database]);
-        wire::tencent::signature::sha256_hex(fields.to_string().as_bytes())
+        let mut text = fields.to_string();
+        // Requests that were kept before there were URLs stay what they were.
+        text.extend(url.iter().flat_map(|url| ["\0", url.as_str()]));
+        wire::tencent::signature::sha256_hex(text.as_bytes())
+    }
+
+    fn import(self) -> Result<NewImport, Problem> {
+        let JobRequest { instance, file, url, user, password, database } = self;
+        let origin = match (file, url) {
+            (Some(file), None) => Origin::Upload(file),
+            (None, Some(url)) => Origin::Url(Address::parse(&url).map_err(Refusal::NoSource)?),
+            _ => return Err(invalid("one of file and url has to be given")),
+        };
+        Ok(NewImport { instance, user, password, origin, database, request: None })
     }
 }
 

@@ -70,7 +70,7 @@ pub fn record(import: &Import, now: i64) -> Result<ImportRecord> {
         cost_time: cost.unsigned_abs(),
         instance_id: job.instance_id.clone(),
         work_id: job.id.to_string(),
-        file_name: payload.file.clone(),
+        file_name: file_name(import),
         process: percent(job),
         create_time: job.created_at / 1000,
         file_size: payload.size_bytes,
@@ -98,6 +98,15 @@ pub fn task(import: &Import) -> Result<TaskDetail> {
         async_request_id: id_of(job)?,
         task_attach_info: Vec::new(),
     })
+}
+
+/// The name that was given. For a job with `CosUrl` alone that is none: Terraform takes any other for a
+/// change, and would import again.
+fn file_name(import: &Import) -> String {
+    match import.payload.fetched {
+        Some(_) => String::new(),
+        None => import.payload.file.clone(),
+    }
 }
 
 fn percent(job: &Job) -> u8 {
