@@ -99,6 +99,23 @@ pub async fn run(
     }
 }
 
+/// Says what [`run`] would copy, and fails where asking both sides shows that it would. Writes nothing,
+/// locks nothing; rows, bytes and chunks are what the source estimates.
+pub async fn preview(
+    source: &Endpoint,
+    target: &Endpoint,
+    options: &Options,
+    surroundings: &Surroundings,
+) -> std::result::Result<Report, Failure> {
+    let mut report = Report { lanes: options.lanes, ..Report::default() };
+    let connections = Connections::default();
+    let run = Run { source, target, options, surroundings, connections: &connections };
+    match or_stopped(&surroundings.stop, run.preview(&mut report)).await {
+        Ok(()) => Ok(report),
+        Err(error) => Err(Failure { error, report: Box::new(report) }),
+    }
+}
+
 /// Whether two connections lead to the same server.
 pub fn is_same_server(one: &Conn, other: &Conn) -> bool {
     one.server_identity() == other.server_identity()
@@ -128,6 +145,9 @@ impl Run<'_> {
     async fn all(&self, report: &mut Report) -> Result<()> {
         let Surroundings { stop, .. } = self.surroundings;
         let known = or_stopped(stop, self.look(report)).await?;
+        for repaired in or_stopped(stop, journal::repair(self.target, None, Wait::None)).await? {
+            report.notes.push(format!("an earlier copy had died: {}", repaired.what));
+        }
         let staging = Staging::new(&self.options.tag, &self.options.databases);
         let prepared = or_stopped(stop, self.prepare(&known, &staging, report)).await;
         let outcome = match prepared {
@@ -161,12 +181,40 @@ impl Run<'_> {
         }
         self.read_old(&mut here, &target).await?;
         report.notes.extend(precheck::notes(&target));
-        for repaired in journal::repair(self.target, None, Wait::None).await? {
-            report.notes.push(format!("an earlier copy had died: {}", repaired.what));
-        }
         there.close().await;
         here.close().await;
         Ok(Known { source, target })
+    }
+
+    async fn preview(&self, report: &mut Report) -> Result<()> {
+        let known = self.look(report).await?;
+        let mut there = session::catalogue(self.source).await?;
+        let mut databases = self.read_databases(&mut there, &known).await?;
+        there.close().await;
+        report.notes.extend(precheck::without_history(&mut databases, &known.target));
+        precheck::databases(&databases, &known.target)?;
+        report.notes.extend(precheck::remarks(&databases));
+        let renaming = Renaming { names: self.options.databases.clone() };
+        let making = self.making(&known, &renaming, true);
+        for (database, (_, to)) in databases.iter().zip(&self.options.databases) {
+            report.objects += (database.programs.len() + database.sequences.len()) as u64;
+            for program in &database.programs {
+                report.notes.extend(objects::doubts(program, &making));
+            }
+            for table in &database.tables {
+                let is_cut = table.chunk_key().is_some() && !table.history;
+                let parts = table.bytes_estimated.div_ceil(self.options.chunk_bytes).max(1);
+                let entry = TableReport {
+                    target: format!("{to}.{}", table.name),
+                    rows: table.rows_estimated,
+                    bytes: table.bytes_estimated,
+                    chunks: if is_cut { parts as usize } else { 1 },
+                    ..TableReport::default()
+                };
+                report.tables.insert(format!("{}.{}", database.name, table.name), entry);
+            }
+        }
+        Ok(())
     }
 
     /// What the target's databases hold, if the copies may take its place.

@@ -46,6 +46,10 @@ pub struct Args {
     /// Copy nothing: compare the databases that both sides have now
     #[arg(long, conflicts_with = "replace")]
     verify_only: bool,
+    /// Ask both servers, and say what would be copied and what stands in the way; change nothing.
+    /// Exits with 1 if the copy would fail
+    #[arg(long, conflicts_with = "verify_only")]
+    dry_run: bool,
     /// DEFINER clauses: keep, strip (the copying account becomes the definer), or USER@HOST
     #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
     definer: Definer,
@@ -81,8 +85,17 @@ struct Settings {
     source: Endpoint,
     target: Endpoint,
     options: Options,
-    verify_only: bool,
+    doing: Doing,
     progress: bool,
+}
+
+/// What is done with two servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    Copy,
+    Compare,
+    /// Only say what would be done.
+    Preview,
 }
 
 /// Runs the command.
@@ -111,7 +124,7 @@ pub fn run(args: Args) -> Exit {
         source: settings.source.redacted(),
         target: settings.target.redacted(),
         exit,
-        verify_only: settings.verify_only,
+        doing: settings.doing,
     };
     say(&outcome::for_people(&facts, &outcome));
     let document = outcome::document(&facts, &outcome);
@@ -148,7 +161,11 @@ fn resolve(args: Args) -> Result<Settings, String> {
             chunk_bytes: args.chunk_bytes.max(1),
             tag,
         },
-        verify_only: args.verify_only,
+        doing: match (args.verify_only, args.dry_run) {
+            (true, _) => Doing::Compare,
+            (false, true) => Doing::Preview,
+            (false, false) => Doing::Copy,
+        },
         progress: !args.no_progress,
     })
 }
@@ -180,9 +197,10 @@ async fn copy(settings: &Settings) -> Result<Report, Failure> {
         })
     });
     let Settings { source, target, options, .. } = settings;
-    let outcome = match settings.verify_only {
-        true => copy::comparison::run(source, target, options, &surroundings).await,
-        false => copy::run(source, target, options, &surroundings).await,
+    let outcome = match settings.doing {
+        Doing::Copy => copy::run(source, target, options, &surroundings).await,
+        Doing::Compare => copy::comparison::run(source, target, options, &surroundings).await,
+        Doing::Preview => copy::preview(source, target, options, &surroundings).await,
     };
     if let Some(drawing) = drawing {
         drawing.end();

@@ -8,6 +8,7 @@ use engine::copy::report::{Failure, Report};
 use engine::copy::snapshot::Mode;
 use serde_json::{Value, json};
 
+use super::Doing;
 use crate::cli::Exit;
 use crate::size;
 
@@ -26,15 +27,20 @@ pub(super) struct Facts {
     pub(super) target: String,
     /// How it ended.
     pub(super) exit: Exit,
-    /// Nothing was to be copied.
-    pub(super) verify_only: bool,
+    /// What was to be done.
+    pub(super) doing: Doing,
 }
 
 /// A few lines for the terminal.
 pub(super) fn for_people(facts: &Facts, outcome: &Result<Report, Failure>) -> String {
     let mut lines = Vec::new();
     match outcome {
-        Ok(report) if facts.verify_only => {
+        Ok(report) if facts.doing == Doing::Preview => {
+            lines.extend(tables(report));
+            lines.extend(notes(report));
+            lines.push(intention(facts, report));
+        }
+        Ok(report) if facts.doing == Doing::Compare => {
             lines.extend(notes(report));
             let tables = size::count(report.tables.len() as u64);
             let (by, took) = (word(report), duration(report.verify_seconds));
@@ -63,15 +69,29 @@ pub(super) fn for_people(facts: &Facts, outcome: &Result<Report, Failure>) -> St
 
 /// What the target shows after a failure.
 fn standing(facts: &Facts, failure: &Failure) -> Option<String> {
-    match (facts.verify_only, failure.report.left_behind.first()) {
-        (true, _) => None,
-        (false, None) => Some("  the target shows what it showed before".to_owned()),
-        (false, Some(name)) => Some(format!(
+    match (facts.doing == Doing::Copy, failure.report.left_behind.first()) {
+        (false, _) => None,
+        (true, None) => Some("  the target shows what it showed before".to_owned()),
+        (true, Some(name)) => Some(format!(
             "  the copy could not be tidied up on the target ({name}…); to make it as it was: \
              dbferry repair --to {}",
             facts.target
         )),
     }
+}
+
+/// What a copy would do, by the source's estimates.
+fn intention(facts: &Facts, report: &Report) -> String {
+    let (rows, bytes) = totals(report);
+    format!(
+        "would copy {} to {}: {} tables, about {} rows, {}, and {} other objects",
+        facts.source,
+        facts.target,
+        size::count(report.tables.len() as u64),
+        size::count(rows),
+        size::bytes(bytes),
+        size::count(report.objects),
+    )
 }
 
 fn success(facts: &Facts, report: &Report) -> String {

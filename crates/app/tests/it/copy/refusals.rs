@@ -2,7 +2,7 @@
 
 use sandbox::{Flavor, Options, Server, state};
 
-use super::{Pair, comparable};
+use super::{Pair, comparable, documented};
 use crate::import_errors::Ended;
 use crate::sameness::dbferry;
 
@@ -19,6 +19,25 @@ fn a_target_that_holds_something_stays_as_it_is() {
         pair.target.sql("DROP VIEW a.v").unwrap();
         pair.copy("b,a", &[]).check(0, &["copied"]);
         assert_eq!(comparable(&pair.target), comparable(&pair.source));
+    }
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done_and_does_nothing() {
+    for flavor in Flavor::ALL {
+        let pair = Pair::start(flavor);
+        let fill = "CREATE DATABASE a; USE a; CREATE TABLE t (i INT PRIMARY KEY); INSERT INTO t VALUES
+                    (1),(2); CREATE TABLE m (i INT) ENGINE=MyISAM; CREATE VIEW v AS SELECT 1 AS one";
+        pair.source.sql(fill).unwrap();
+        let before = state::canonical(&pair.target).unwrap();
+        let ended = pair.copy("a:b", &["--dry-run", "--json"]);
+        ended.check(0, &["would copy", "2 tables", "1 other objects", "a.m is MyISAM"]);
+        assert_eq!(documented(&ended.stdout)["report"]["published"], false);
+        pair.target.sql("CREATE DATABASE b; CREATE TABLE b.t (i INT)").unwrap();
+        pair.copy("a:b", &["--dry-run"]).check(1, &["b on the target is not empty"]);
+        pair.copy("a:b", &["--dry-run", "--replace"]).check(0, &["would copy"]);
+        pair.target.sql("DROP DATABASE b").unwrap();
+        assert_eq!(state::canonical(&pair.target).unwrap(), before);
     }
 }
 
