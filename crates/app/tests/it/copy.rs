@@ -72,7 +72,9 @@ fn check_renamed(flavor: Flavor) {
     pair.load_cases();
     let ended = pair.copy("other:new_other,odd `name:plain,empty_one", &[]);
     ended.check(0, &[]);
-    let text = state::canonical(&pair.target).unwrap();
+    // A comment is no name.
+    let comment = "' DEFAULT nextval(`odd ``name`.`seq1`)'";
+    let text = state::canonical(&pair.target).unwrap().replace(comment, "''");
     assert!(!text.contains("`other`.") && !text.contains("odd ``name"), "{text}");
     let call = "CALL plain.p1(1, @b); SELECT @b; CALL plain.p2(); SELECT code FROM plain.v_a";
     assert_eq!(
