@@ -95,6 +95,15 @@ impl Exit {
         }
     }
 
+    /// The word that a report has for a run that ended so; what it did counts, not what came after.
+    pub fn outcome(self, failed: bool) -> &'static str {
+        match (failed, self) {
+            (false, _) => "succeeded",
+            (true, Exit::Interrupted) => "interrupted",
+            (true, _) => "failed",
+        }
+    }
+
     /// The exit that an engine's error code stands for.
     pub fn of(code: u8) -> Exit {
         match code {

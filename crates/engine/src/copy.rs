@@ -163,7 +163,8 @@ impl Run<'_> {
             journal::repair(self.target, Some(&self.options.tag), Wait::ForDead).await
         {
             report.left_behind.push(format!("{}{}", staging::PREFIX, self.options.tag));
-            report.notes.push(format!("not tidied up ({error}): run dbferry repair"));
+            let why = error.without_server_text();
+            report.notes.push(format!("not tidied up ({why}): run dbferry repair"));
         }
         outcome
     }
@@ -175,7 +176,8 @@ impl Run<'_> {
         let source = facts::gather(&mut there).await.map_err(|error| error.on(Side::Source))?;
         let target = facts::gather(&mut here).await?;
         let same_server = is_same_server(&there, &here);
-        precheck::request(&self.options.databases, same_server)?;
+        let folds_case = target.lower_case_table_names != 0;
+        precheck::request(&self.options.databases, same_server, folds_case)?;
         for (from, _) in &self.options.databases {
             precheck::source(&mut there, from).await?;
         }

@@ -163,7 +163,11 @@ async fn follow(
             // While there may be more to build they only end by an error.
             Some(ended) = builders.tasks.join_next() => {
                 joined(ended)?;
-                None
+                Some(Told::Failed(Error::new(
+                    ErrorKind::Internal,
+                    Side::Internal,
+                    "those who make keys ended before the rows were in",
+                )))
             }
         };
         let index = match next {

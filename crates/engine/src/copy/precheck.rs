@@ -14,8 +14,12 @@ use crate::mysql::facts::{Flavor, ServerFacts};
 /// Databases that belong to the server.
 const SYSTEM: [&str; 5] = ["information_schema", "performance_schema", "mysql", "sys", "dbferry"];
 
-/// Whether the request makes sense by itself.
-pub fn request(databases: &[(String, String)], same_server: bool) -> Result<()> {
+/// Whether the request makes sense by itself. `folds_case`: the target takes names that differ in case
+/// for one.
+pub fn request(databases: &[(String, String)], same_server: bool, folds_case: bool) -> Result<()> {
+    let is_same = |one: &String, other: &String| {
+        one == other || (folds_case && one.to_lowercase() == other.to_lowercase())
+    };
     let refused = |text: String| Err(Error::new(ErrorKind::Usage, Side::Internal, text));
     if databases.is_empty() || databases.len() > DATABASES_MAX {
         return refused(format!("a copy is of 1 to {DATABASES_MAX} databases"));
@@ -25,7 +29,7 @@ pub fn request(databases: &[(String, String)], same_server: bool) -> Result<()> 
         if earlier.iter().any(|(other, _)| other == from) {
             return refused(format!("{from} is named twice"));
         }
-        if earlier.iter().any(|(_, other)| other == to) {
+        if earlier.iter().any(|(_, other)| is_same(other, to)) {
             return refused(format!("{to} would be written twice"));
         }
         for name in [from, to] {
@@ -36,7 +40,7 @@ pub fn request(databases: &[(String, String)], same_server: bool) -> Result<()> 
             }
         }
     }
-    let written = |name: &String| databases.iter().any(|(_, to)| to == name);
+    let written = |name: &String| databases.iter().any(|(_, to)| is_same(to, name));
     match databases.iter().find(|(from, _)| same_server && written(from)) {
         Some((from, _)) => {
             refused(format!("both sides are the same server, and {from} is read and written"))
@@ -180,4 +184,25 @@ pub fn remarks(databases: &[Database]) -> Vec<String> {
             )
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pairs: &[(&str, &str)], same_server: bool, folds_case: bool, allowed: bool) {
+        let pairs: Vec<_> = pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+        assert_eq!(request(&pairs, same_server, folds_case).is_ok(), allowed, "{pairs:?}");
+    }
+
+    #[test]
+    fn names_that_the_target_takes_for_one_are_one() {
+        check(&[("Shop", "shop")], true, false, true);
+        check(&[("Shop", "shop")], true, true, false);
+        check(&[("Shop", "shop")], false, true, true);
+        check(&[("a", "x"), ("b", "X")], false, false, true);
+        check(&[("a", "x"), ("b", "X")], false, true, false);
+        check(&[("a", "b"), ("b", "c")], true, false, false);
+    }
 }

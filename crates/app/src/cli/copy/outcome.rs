@@ -189,14 +189,9 @@ pub(super) fn document(facts: &Facts, outcome: &Result<Report, Failure>) -> Stri
         Ok(report) => (report, None),
         Err(failure) => (failure.report.as_ref(), Some(failure)),
     };
-    let word = match (failure, facts.exit) {
-        (None, _) => "succeeded",
-        (Some(_), Exit::Interrupted) => "interrupted",
-        (Some(_), _) => "failed",
-    };
     let document = json!({
         "schema": "dbferry.copy/1",
-        "outcome": word,
+        "outcome": facts.exit.outcome(failure.is_some()),
         "exit_code": facts.exit.code(),
         "source": facts.source,
         "target": facts.target,

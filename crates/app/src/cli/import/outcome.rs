@@ -183,15 +183,9 @@ pub(super) fn document(facts: &Facts<'_>, outcome: &Result<Report, Failure>) -> 
         Ok(report) => (report, None),
         Err(failure) => (failure.report.as_ref(), Some(failure)),
     };
-    let word = match (failure, facts.exit) {
-        // Also where --fast could not put back what it changed: the file is in.
-        (None, _) => "succeeded",
-        (Some(_), Exit::Interrupted) => "interrupted",
-        (Some(_), _) => "failed",
-    };
     let document = json!({
         "schema": "dbferry.import/1",
-        "outcome": word,
+        "outcome": facts.exit.outcome(failure.is_some()),
         "exit_code": facts.exit.code(),
         "file": facts.file,
         "file_bytes": facts.size,
