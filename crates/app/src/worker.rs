@@ -290,6 +290,7 @@ impl Watch {
         match (&outcome, self.end) {
             (Err(error), Some((_, End::Drain))) if is_stopped(error) => Ended::Drained,
             (Err(error), Some((_, End::Cancel))) if is_stopped(error) => Ended::Cancelled,
+            (Err(error), _) if error.kind == ErrorKind::Superseded => Ended::Lost,
             _ => Ended::Run(outcome),
         }
     }

@@ -45,6 +45,8 @@ pub enum ErrorKind {
     Refused,
     /// An import cannot be resumed.
     Resume,
+    /// Another process has taken the import over: this one writes nothing any more.
+    Superseded,
     /// Stopped by the user or by `KILL QUERY`.
     Interrupted,
     /// A fault of ours.
@@ -307,6 +309,7 @@ fn policy(kind: ErrorKind) -> Policy {
         ErrorKind::Resume => {
             (Never, 2, Some("without --resume the import begins anew at the file's start"))
         }
+        ErrorKind::Superseded => (Never, 3, Some("it goes on where it was taken over")),
         ErrorKind::Interrupted => (Never, 130, None),
         ErrorKind::Internal => (Never, 1, Some("this is a fault of dbferry: please report it")),
     };

@@ -21,9 +21,11 @@ use crate::error::{Error, ErrorKind, Side};
 use crate::mysql::conn::Conn;
 use crate::mysql::facts::{self, Flavor, ServerFacts};
 use crate::run::budget::Budget;
+use crate::run::failpoint;
 use crate::run::progress::Progress;
 use crate::run::stop::Stop;
 use feed::{FeedOptions, Step};
+use fence::Fence;
 use guard::{Definer, Guard, Policy};
 use ledger::{Identity, JOB};
 use main_connection::MainConnection;
@@ -36,6 +38,7 @@ pub mod excerpt;
 pub mod existing;
 pub mod fast;
 pub mod feed;
+pub mod fence;
 pub mod guard;
 pub mod indexes;
 pub mod lane;
@@ -75,10 +78,10 @@ pub struct Options {
     pub binary_mode: bool,
     /// Whether to go on where an import of the same file died.
     pub resume: Resume,
-    /// The name of the job that this import is for. Its ledger is the job's alone, and stays after
-    /// any end until [`resume::give_up_job`]: whoever keeps the job can then be killed before it has
-    /// written down that the import is over.
-    pub job: Option<String>,
+    /// The job that this import is for. Its ledger is the job's alone, and stays after any end until
+    /// [`resume::give_up_job`]: whoever keeps the job can then be killed before it has written down
+    /// that the import is over.
+    pub job: Option<Fence>,
 }
 
 /// What the run shares with its surroundings.
@@ -130,7 +133,11 @@ pub async fn run(
     };
     let ledger = ledger.map(|ledger| (ledger, dead.map(|dead| dead.counted).unwrap_or_default()));
     let mut main = MainConnection::new(conn, target, surroundings.stop.clone(), ledger);
-    main.sign().await;
+    if let Err(error) = enter(&mut main, options.job.as_ref()).await {
+        // One that was taken over is left to whoever has it now.
+        let _ = main.withdraw(resumed_from.is_none()).await;
+        return Err(before_the_file(error, &name));
+    }
     let parts = dispatch::Parts {
         file: name.clone(),
         endpoint: endpoint.clone(),
@@ -164,13 +171,32 @@ pub async fn run(
     if thread.is_finished() {
         let _ = thread.join();
     }
-    let report = match &mut outcome {
-        Ok(report) => report,
-        Err(failure) => &mut failure.report,
-    };
+    let report = report_of(&mut outcome);
     report.took(started.elapsed());
     surroundings.progress.applied_bytes.fetch_max(report.applied_offset, Ordering::Relaxed);
     outcome
+}
+
+/// What was done, however it ended.
+fn report_of(outcome: &mut Result<Report, Failure>) -> &mut Report {
+    match outcome {
+        Ok(report) => report,
+        Err(failure) => &mut failure.report,
+    }
+}
+
+/// From here on something may be written. Whoever is given the job later ends the main connection,
+/// which has signed; so it is enough to ask once, now, whether somebody was given it before.
+async fn enter(main: &mut MainConnection, fence: Option<&Fence>) -> crate::error::Result<()> {
+    main.sign().await?;
+    failpoint::pass("before asking");
+    if let Some(fence) = fence
+        && !fence.holds().await
+    {
+        return Err(fence::superseded());
+    }
+    failpoint::pass("before the file");
+    Ok(())
 }
 
 /// Runs the dispatcher as a task: on a runtime's own thread each answer of the server takes one
@@ -213,7 +239,9 @@ async fn open(
     let facts = facts::gather(&mut main).await?;
     main.close().await;
     let identity = identity(name, size, endpoint, &facts, options);
-    let beginning = resume::begin(endpoint, &identity, options.resume, options.lanes).await?;
+    failpoint::pass("before the ledger");
+    let (resume, lanes) = (options.resume, options.lanes);
+    let beginning = resume::begin(endpoint, &identity, resume, lanes, options.job.as_ref()).await?;
     Ok(Opened { facts, beginning, conn: Conn::open(endpoint, "import").await? })
 }
 
@@ -236,7 +264,7 @@ fn identity(
         Definer::Strip => "strip",
         Definer::Replace(account) => account,
     };
-    let job = options.job.as_ref().map(|job| format!("\n{JOB}{job}")).unwrap_or_default();
+    let job = options.job.as_ref().map(|fence| format!("\n{JOB}{}", fence.job)).unwrap_or_default();
     let options = format!(
         "server={}\ndatabase={}\ncharset={}\ndefiner={definer}\npolicy={policy}\n\
          file access={allow_files}\nbinary mode={}{job}",

@@ -11,6 +11,7 @@ use dump::source::{Input, Source};
 use engine::endpoint::{Endpoint, Secret};
 use engine::error::{Error, ErrorKind, Side};
 use engine::import::batch::BATCH_BYTES;
+use engine::import::fence::{Ask, Fence};
 use engine::import::guard::{Definer, Guard, Policy};
 use engine::import::report::{Failure, Report};
 use engine::import::resume::{self, Resume};
@@ -84,6 +85,10 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
     if instance.created_at != payload.instance_created_at {
         return Err(faulty("the instance was removed, and another registered under its id"));
     }
+    let here = instances::address(&instance);
+    if payload.address.as_ref().is_some_and(|address| *address != here) {
+        return Err(faulty("the instance is at another address than when the job was made"));
+    }
     let (url, given) = secrets(app, claimed, &payload).await?;
     let password = match payload.stored_password {
         true => instances::stored_password(app, &instance, &payload.user).await.map_err(refused)?,
@@ -97,7 +102,7 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
         }
         _ => Place::Disk(uploads::path(app, &payload.storage_key)),
     };
-    let options = options(app, &job.public_id, job.attempt);
+    let options = options(app, fence(app, claimed), job.attempt);
     Ok(Ready { endpoint, options, place, name: payload.file })
 }
 
@@ -121,7 +126,18 @@ async fn secrets(
     Ok((Some(address), password.map(Secret::new)))
 }
 
-fn options(app: &App, job: &str, attempt: u32) -> Options {
+/// What keeps a process that has lost the job's lease from writing.
+fn fence(app: &App, claimed: &Claimed) -> Fence {
+    let (store, lease) = (app.store.clone(), claimed.lease.clone());
+    let ask: Ask = Arc::new(move || {
+        let (store, lease) = (store.clone(), lease.clone());
+        Box::pin(async move { store.holds(&lease).await.unwrap_or(false) })
+    });
+    let token = u64::try_from(claimed.lease.token()).unwrap_or_default();
+    Fence { job: claimed.job.public_id.clone(), token, ask }
+}
+
+fn options(app: &App, fence: Fence, attempt: u32) -> Options {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lanes = if app.settings.lanes == 0 { cores } else { app.settings.lanes };
     Options {
@@ -134,7 +150,7 @@ fn options(app: &App, job: &str, attempt: u32) -> Options {
         defer_indexes: true,
         binary_mode: false,
         resume: if attempt > 1 { Resume::IfThere } else { Resume::Never },
-        job: Some(job.to_owned()),
+        job: Some(fence),
     }
 }
 
@@ -180,15 +196,17 @@ fn not_fetched(name: &str, error: &fetch::Error) -> Error {
 
 /// Ends what the server still executes for a job whose run was dropped.
 pub async fn end(ready: &Ready) -> Result<(), Error> {
-    let job = ready.options.job.as_deref().unwrap_or_default();
-    resume::end_job(&ready.endpoint, job).await
+    match &ready.options.job {
+        Some(fence) => resume::end_job(&ready.endpoint, fence).await,
+        None => Ok(()),
+    }
 }
 
 /// Forgets what the target keeps of a job that has ended, after building the indexes that it may
 /// have left out.
 pub async fn clean_up(ready: &Ready) -> Result<(), Error> {
-    let job = ready.options.job.as_deref().unwrap_or_default();
-    for given_up in resume::give_up_job(&ready.endpoint, job).await? {
+    let Some(fence) = &ready.options.job else { return Ok(()) };
+    for given_up in resume::give_up_job(&ready.endpoint, fence).await? {
         if let Some((_, error)) = given_up.failed.into_iter().next() {
             return Err(error);
         }

@@ -515,6 +515,9 @@ impl Dispatcher {
                 setback.work.push_front(first);
                 return self.lane_lost(error, setback.work).await;
             }
+            if error.kind == ErrorKind::Superseded {
+                return Err(self.at_batch(error, &first.batch));
+            }
             let touched = std::iter::once(&first).chain(&setback.work);
             let mut counters: HashMap<ObjectName, u64> = HashMap::new();
             for work in touched {
@@ -657,6 +660,7 @@ fn is_resumable(kind: ErrorKind) -> bool {
         | ErrorKind::Deadlock
         | ErrorKind::LockWait
         | ErrorKind::Resume
+        | ErrorKind::Superseded
         | ErrorKind::Interrupted
         | ErrorKind::Internal => true,
     }

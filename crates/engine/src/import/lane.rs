@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::batch::Batch;
+use super::ledger;
 use super::load::{self, LoadPlan, Reason};
 use super::session::{self, SessionState};
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -218,7 +219,10 @@ async fn execute(
     failpoint::pass("lane before commit");
     match &job.mark {
         // In one go: the next batch in order waits for this.
-        Some(mark) => conn.query(&[mark, &b"; COMMIT"[..]].concat()).await?,
+        Some(mark) => {
+            let text = [mark, &b"; COMMIT"[..]].concat();
+            conn.query(&text).await.map_err(ledger::judged)?
+        }
         None => conn.query(b"COMMIT").await?,
     };
     failpoint::pass("lane after commit");

@@ -112,7 +112,7 @@ impl Lanes {
             // A load is judged by its warnings; the file's own settings never come here.
             let _ = conn.query(b"SET SESSION sql_notes = 1, max_error_count = 64").await;
             if let Some(marker) = marker {
-                marker.sign(&mut conn, &ledger::lane_name(lane as u64)).await;
+                marker.sign(&mut conn, &ledger::lane_name(lane as u64)).await?;
             }
             let initial = SessionState::read(&mut conn).await?;
             lanes.push(Lane::start(lane, conn, initial, Arc::clone(&order), sender.clone()));

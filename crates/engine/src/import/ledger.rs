@@ -4,10 +4,13 @@
 //! in the data, as the last act before the commit ([`Marker::advance`]): both are in, or neither.
 //! What cannot share a transaction with it (definitions, engines without transactions) is announced
 //! before as a [`Doubt`]; whoever resumes settles it by looking. The ledger is gone after a success.
+//! It keeps a token, too: whoever takes an import over raises it, and with an older one no position
+//! moves and no transaction that moves one commits ([`crate::import::fence`]).
 //! It decides nothing about statements ([`care`]) and reads no file.
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
+use crate::import::fence::superseded;
 use crate::import::indexes::{self, deferral::Deferral};
 use crate::import::session::from_hex;
 use crate::mysql::conn::Conn;
@@ -119,13 +122,15 @@ impl Identity {
 #[derive(Clone, Debug)]
 pub struct Marker {
     run: u64,
+    token: u64,
     imports: String,
     row_counts: String,
 }
 
 impl Marker {
     /// The statements that move the position, to be sent in one go before a COMMIT. They hold in
-    /// any session: names in backticks, values as numbers or hexadecimal digits.
+    /// any session: names in backticks, values as numbers or hexadecimal digits. If the import is
+    /// another's now the first of them fails ([`is_fenced`]), and so nothing after it is executed.
     pub fn advance(&self, position: Position, counted: &[Counted]) -> Vec<u8> {
         self.statements(position, None, counted)
     }
@@ -138,9 +143,17 @@ impl Marker {
     fn statements(&self, at: Position, doubt: Option<&Doubt>, counted: &[Counted]) -> Vec<u8> {
         let doubt =
             doubt.map_or_else(|| "NULL".to_owned(), |doubt| hex(doubt.to_text().as_bytes()));
+        let Marker { run, token, imports, .. } = self;
+        // A sum that is too large for its type is an error in every session, and not worked out as
+        // long as it is not needed. Nothing else is one where no row is met.
         let mut text = format!(
-            "UPDATE {} SET at_byte = {}, check_byte = {}, digest = {}, doubt = {doubt} WHERE run = {}",
-            self.imports, at.offset, at.check.offset, at.check.digest, self.run
+            "SELECT IF(COUNT(*) = 1, 1, {} + (1 + COUNT(*))) FROM {imports} WHERE run = {run} AND \
+             token = {token} FOR UPDATE; UPDATE {imports} SET at_byte = {}, check_byte = {}, digest = \
+             {}, doubt = {doubt} WHERE run = {run} AND token = {token}",
+            u64::MAX,
+            at.offset,
+            at.check.offset,
+            at.check.digest,
         );
         let rows: Vec<String> = counted
             .iter()
@@ -166,13 +179,67 @@ impl Marker {
         format!("dbferry {} {who}", self.run)
     }
 
-    /// Lets a later run see that this connection still works for this import. Servers that have no
-    /// such locks (clusters) do without.
-    pub async fn sign(&self, conn: &mut Conn, who: &str) {
+    /// Lets a later run see that this connection still works for this import, and end it. Servers that
+    /// have no such locks (clusters) do without. An error if the import is another's now: whoever took
+    /// it over looked for connections after that was written down, and so missed none that got here.
+    pub async fn sign(&self, conn: &mut Conn, who: &str) -> Result<()> {
+        self.hold(conn, who).await;
+        self.check(conn).await
+    }
+
+    /// Signs without looking.
+    pub(super) async fn hold(&self, conn: &mut Conn, who: &str) {
         // Whoever looks for unfinished imports may hold it for a moment.
         let query = format!("SELECT GET_LOCK('{}', {DEAD_WAIT_SECS})", self.lock(who));
         let _ = conn.query(query.as_bytes()).await;
     }
+
+    /// An error if the import is another's now.
+    async fn check(&self, conn: &mut Conn) -> Result<()> {
+        let Marker { run, token, imports, .. } = self;
+        let query = format!("SELECT 1 FROM {imports} WHERE run = {run} AND token = {token}");
+        match conn.scalar(&query).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(superseded()),
+            Err(error) if error.code().is_some_and(is_no_table) => Err(superseded()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whoever else signed for the import does not work for it any more.
+    async fn end_others(&self, conn: &mut Conn, lanes: u64) -> Result<()> {
+        let names = (0..lanes).map(lane_name).chain(["main".to_owned()]);
+        for name in names.chain(indexes::SIGNATURES.map(str::to_owned)) {
+            end_holder(conn, &self.lock(&name)).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody who signed as main connection, lane or builder is left.
+    async fn outlive_others(&self, conn: &mut Conn, lanes: u64) -> Result<()> {
+        let names = (0..lanes).map(lane_name).chain(["main".to_owned()]);
+        for name in names.chain(indexes::SIGNATURES.map(str::to_owned)) {
+            outlive(conn, &self.lock(&name)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What the server says when the position is not ours to move: a number out of range, or that the
+/// ledger is gone.
+pub fn is_fenced(error: &Error) -> bool {
+    const OUT_OF_RANGE: u16 = 1690;
+    error.code().is_some_and(|code| code == OUT_OF_RANGE || is_no_table(code))
+}
+
+/// No such table, or no such schema.
+fn is_no_table(code: u16) -> bool {
+    matches!(code, 1146 | 1049)
+}
+
+/// The error of something that was sent after [`Marker::advance`] and with nothing of the file's.
+pub fn judged(error: Error) -> Error {
+    if is_fenced(&error) { superseded().with_source(error) } else { error }
 }
 
 /// The ledger of one import, with a connection of its own.
@@ -191,6 +258,8 @@ pub struct Unfinished {
     pub identity: Identity,
     /// How far it is.
     pub position: Position,
+    /// Of whoever worked on it last: only that or a higher one goes on.
+    pub token: u64,
     /// What was announced and never settled.
     pub doubt: Option<Doubt>,
     /// When it began, by the server's clock.
@@ -213,6 +282,7 @@ impl Unfinished {
             run: 1,
             identity,
             position,
+            token: 0,
             doubt: None,
             started: String::new(),
             is_alive: false,
@@ -225,31 +295,70 @@ impl Unfinished {
 
 impl Ledger {
     /// Opens a ledger for a new import.
-    pub async fn create(endpoint: &Endpoint, identity: &Identity, lanes: usize) -> Result<Ledger> {
+    pub async fn create(
+        endpoint: &Endpoint,
+        identity: &Identity,
+        lanes: usize,
+        token: u64,
+    ) -> Result<Ledger> {
         let mut conn = home::connect(endpoint).await?;
         let home = Home::make(&mut conn, endpoint).await?;
-        let outcome = add(&mut conn, &home, identity, lanes).await;
+        let outcome = add(&mut conn, &home, identity, (lanes, token)).await;
         home::leave(&mut conn).await;
         let marker = outcome?;
-        marker.sign(&mut conn, "ledger").await;
+        marker.sign(&mut conn, "ledger").await?;
         Ok(Ledger { conn, home, marker })
     }
 
-    /// Takes over the ledger of an import that died; waits until its connections are gone.
-    pub async fn take_over(endpoint: &Endpoint, dead: &Unfinished, lanes: usize) -> Result<Ledger> {
+    /// Takes over the ledger of an import that died; waits until its connections are gone. A job's is
+    /// taken with the holder's `token`, if nobody has come with a higher one; any other's by one only.
+    pub async fn take_over(
+        endpoint: &Endpoint,
+        dead: &Unfinished,
+        lanes: usize,
+        token: Option<u64>,
+    ) -> Result<Ledger> {
         let mut conn = home::connect(endpoint).await?;
         let home = Home::of(&mut conn, endpoint, dead.run).await?.ok_or_else(vanished)?;
-        let marker = home.marker(dead.run);
-        marker.sign(&mut conn, "ledger").await;
-        let names = (0..dead.lanes).map(lane_name).chain(["main".to_owned()]);
-        for name in names.chain(indexes::SIGNATURES.map(str::to_owned)) {
-            outlive(&mut conn, &marker.lock(&name)).await?;
-        }
+        let marker = home.marker(dead.run, token.unwrap_or(dead.token + 1));
+        marker.hold(&mut conn, "ledger").await;
+        // What is still rolled back there holds the ledger's row.
+        marker.outlive_others(&mut conn, dead.lanes).await?;
         let most = (lanes as u64).max(dead.lanes);
-        let update =
-            format!("UPDATE {} SET lanes = {most} WHERE run = {}", marker.imports, marker.run);
-        conn.query(update.as_bytes()).await?;
+        let Marker { run, token: new, imports, .. } = &marker;
+        let raise = format!(
+            "UPDATE {imports} SET lanes = {most}, token = {new} WHERE run = {run} AND token <= {}",
+            token.unwrap_or(dead.token)
+        );
+        let raised = conn.query(raise.as_bytes()).await?;
+        if token.is_none() && raised.affected_rows == 0 {
+            return Err(superseded());
+        }
+        marker.check(&mut conn).await?;
+        // Whoever signed meanwhile, and does not know yet.
+        marker.end_others(&mut conn, most).await?;
+        marker.outlive_others(&mut conn, most).await?;
         Ok(Ledger { conn, home, marker })
+    }
+
+    /// Takes back a ledger that was opened for nothing; nothing happens if it is another's now.
+    pub async fn withdraw(mut self) -> Result<()> {
+        home::enter(&mut self.conn).await?;
+        let Marker { run, token, imports, .. } = &self.marker;
+        let text = format!("DELETE FROM {imports} WHERE run = {run} AND token = {token}");
+        let outcome = match self.conn.query(text.as_bytes()).await {
+            Ok(effect) if effect.affected_rows > 0 => self.home.forget(&mut self.conn, *run).await,
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        home::leave(&mut self.conn).await;
+        self.conn.close().await;
+        outcome
+    }
+
+    /// An error if the import is another's now.
+    pub async fn check(&mut self) -> Result<()> {
+        self.marker.check(&mut self.conn).await
     }
 
     /// What connections need for moving the position.
@@ -265,13 +374,13 @@ impl Ledger {
     /// Moves the position in a transaction of its own.
     pub async fn advance(&mut self, position: Position, counted: &[Counted]) -> Result<()> {
         let text = self.marker.advance(position, counted);
-        self.conn.query(&text).await.map(|_effect| ())
+        self.conn.query(&text).await.map(|_effect| ()).map_err(judged)
     }
 
     /// Announces something that cannot share a transaction with the position.
     pub async fn announce(&mut self, position: Position, doubt: &Doubt) -> Result<()> {
         let text = self.marker.announce(position, doubt);
-        self.conn.query(&text).await.map(|_effect| ())
+        self.conn.query(&text).await.map(|_effect| ()).map_err(judged)
     }
 
     /// Waits until no lane of this import is left on the server.
@@ -373,17 +482,22 @@ impl Ledger {
 }
 
 /// Adds the import to the ledger's list.
-async fn add(conn: &mut Conn, home: &Home, identity: &Identity, lanes: usize) -> Result<Marker> {
+async fn add(
+    conn: &mut Conn,
+    home: &Home,
+    identity: &Identity,
+    (lanes, token): (usize, u64),
+) -> Result<Marker> {
     let run = conn.scalar("SELECT UUID_SHORT()").await?.and_then(|run| run.parse().ok());
     let run: u64 = run.ok_or_else(|| {
         Error::new(ErrorKind::Internal, Side::Target, "the server gave no number to the import")
     })?;
-    let marker = home.marker(run);
+    let marker = home.marker(run, token);
     let size = identity.size.map_or_else(|| "NULL".to_owned(), |size| size.to_string());
     let (file, options) = (hex(identity.file.as_bytes()), hex(identity.options.as_bytes()));
     let text = format!(
-        "INSERT INTO {} (run, file_name, file_size, options, lanes) VALUES ({run}, {file}, {size}, \
-         {options}, {lanes})",
+        "INSERT INTO {} (run, file_name, file_size, options, lanes, token) VALUES ({run}, {file}, \
+         {size}, {options}, {lanes}, {token})",
         marker.imports
     );
     conn.query(text.as_bytes()).await?;
@@ -416,7 +530,7 @@ async fn unfinished_of_interest(
     for home in Home::all(&mut conn, endpoint).await? {
         let query = format!(
             "SELECT run, HEX(file_name), file_size, HEX(options), at_byte, check_byte, digest, \
-             HEX(doubt), started, counts_hold, lanes FROM {} ORDER BY started, run",
+             HEX(doubt), started, counts_hold, lanes, token FROM {} ORDER BY started, run",
             home.imports()
         );
         for row in conn.rows(&query).await? {
@@ -424,7 +538,7 @@ async fn unfinished_of_interest(
             if !is_of_interest(&import.identity) {
                 continue;
             }
-            let lock = home.marker(import.run).lock("ledger");
+            let lock = home.marker(import.run, import.token).lock("ledger");
             let got = conn.scalar(&format!("SELECT GET_LOCK('{lock}', {patience_secs})")).await?;
             import.is_alive = got.as_deref() == Some("0");
             if got.as_deref() == Some("1") {
@@ -460,17 +574,21 @@ async fn remove_if_empty(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
 /// may work on it any more need not wait until the server finds out.
 pub async fn end_connections(endpoint: &Endpoint, import: &Unfinished) -> Result<()> {
     let mut conn = home::connect(endpoint).await?;
-    let marker = Marker { run: import.run, imports: String::new(), row_counts: String::new() };
-    let lanes = (0..import.lanes).map(lane_name);
-    let names = ["ledger", "main"].map(str::to_owned).into_iter().chain(lanes);
-    for name in names.chain(indexes::SIGNATURES.map(str::to_owned)) {
-        let holder = conn.scalar(&format!("SELECT IS_USED_LOCK('{}')", marker.lock(&name))).await?;
-        if let Some(id) = holder.and_then(|id| id.parse::<u64>().ok()) {
-            // It may have ended by itself meanwhile.
-            let _ = conn.query(format!("KILL {id}").as_bytes()).await;
-        }
-    }
+    let (run, token) = (import.run, import.token);
+    let marker = Marker { run, token, imports: String::new(), row_counts: String::new() };
+    end_holder(&mut conn, &marker.lock("ledger")).await?;
+    marker.end_others(&mut conn, import.lanes).await?;
     conn.close().await;
+    Ok(())
+}
+
+/// Ends the connection that holds a lock, if there is one.
+async fn end_holder(conn: &mut Conn, lock: &str) -> Result<()> {
+    let holder = conn.scalar(&format!("SELECT IS_USED_LOCK('{lock}')")).await?;
+    if let Some(id) = holder.and_then(|id| id.parse::<u64>().ok()) {
+        // It may have ended by itself meanwhile.
+        let _ = conn.query(format!("KILL {id}").as_bytes()).await;
+    }
     Ok(())
 }
 
@@ -529,6 +647,7 @@ fn unfinished_of(row: &[Option<String>]) -> Option<Unfinished> {
         started: cell(8)?,
         counts_hold: number(9)? != 0,
         lanes: number(10)?,
+        token: number(11)?,
         is_alive: false,
         counted: Vec::new(),
     })

@@ -7,6 +7,7 @@
 use dump::reader::Place;
 
 use super::feed::ResumeAt;
+use super::fence::{Fence, superseded};
 use super::guard::Note;
 use super::indexes::builder::{Builder, Setting};
 use super::indexes::deferral::{Deferral, Presence};
@@ -58,44 +59,59 @@ pub struct Beginning {
     pub notes: Vec<Note>,
 }
 
-/// Opens the ledger. `lanes` is how many connections will sign in it.
+/// Opens the ledger, for a job with the token of its fence. `lanes` is how many connections will sign
+/// in it.
 pub async fn begin(
     endpoint: &Endpoint,
     identity: &Identity,
     resume: Resume,
     lanes: usize,
+    fence: Option<&Fence>,
 ) -> Result<Beginning> {
+    let token = fence.map(|fence| fence.token);
     match resume {
         Resume::Never => {
             // Where nothing can be read, nothing is forgotten.
             let found = ledger::unfinished(endpoint, 0).await.unwrap_or_default();
-            afresh(endpoint, identity, found, lanes).await
+            let is_later = |import: &Unfinished| {
+                import.identity.job() == identity.job() && Some(import.token) > token
+            };
+            // Of a job: somebody was given it after us, and that one's work is not to be forgotten.
+            if token.is_some() && found.iter().any(is_later) {
+                return Err(superseded());
+            }
+            afresh(endpoint, identity, found, (lanes, token)).await
         }
-        Resume::IfThere => begin_or_go_on(endpoint, identity, lanes).await,
+        Resume::IfThere => begin_or_go_on(endpoint, identity, (lanes, token)).await,
         Resume::Must(unsure) => {
             let found = ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await?;
-            go_on(endpoint, identity, found, unsure, lanes).await
+            go_on(endpoint, identity, found, unsure, (lanes, token)).await
         }
     }
 }
 
 /// Goes on with the import of a job, or begins it. Who keeps the job has given it to us: if another
-/// process still works on it, that one is ended.
+/// process still works on it, that one is ended, unless it was given the job after us.
 async fn begin_or_go_on(
     endpoint: &Endpoint,
     identity: &Identity,
-    lanes: usize,
+    (lanes, token): (usize, Option<u64>),
 ) -> Result<Beginning> {
     let job = identity.job().unwrap_or_default();
     let mut mine = ledger::unfinished_of_job(endpoint, 0, job).await?;
+    mine.sort_by_key(|import| import.token);
+    if mine.last().is_some_and(|last| Some(last.token) > token) {
+        return Err(superseded());
+    }
     for import in &mut mine {
         ledger::end_connections(endpoint, import).await?;
         import.is_alive = false;
     }
-    if !mine.is_empty() {
-        return go_on(endpoint, identity, mine, Unsure::Refuse, lanes).await;
+    // An older one beside it is of somebody who came too late, and has written nothing.
+    if let Some(last) = mine.pop() {
+        return go_on(endpoint, identity, vec![last], Unsure::Refuse, (lanes, token)).await;
     }
-    let beginning = afresh(endpoint, identity, Vec::new(), lanes).await?;
+    let beginning = afresh(endpoint, identity, Vec::new(), (lanes, token)).await?;
     match beginning.ledger {
         Some(_) => Ok(beginning),
         None => Err(refused("the target keeps no ledger that tells how far the import is")),
@@ -108,10 +124,10 @@ async fn go_on(
     identity: &Identity,
     found: Vec<Unfinished>,
     unsure: Unsure,
-    lanes: usize,
+    (lanes, token): (usize, Option<u64>),
 ) -> Result<Beginning> {
     let dead = pick(found, identity)?;
-    let mut ledger = Ledger::take_over(endpoint, &dead, lanes).await?;
+    let mut ledger = Ledger::take_over(endpoint, &dead, lanes, token).await?;
     let mut conn = home::connect(endpoint).await?;
     let settled = settle(&mut conn, &dead, unsure).await?;
     check_counts(&mut conn, &dead, &settled).await?;
@@ -138,34 +154,45 @@ pub async fn give_up(endpoint: &Endpoint) -> Result<Vec<GivenUp>> {
     let found = ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await?;
     let dead =
         found.into_iter().filter(|import| !import.is_alive && import.identity.job().is_none());
-    give_up_all(endpoint, dead.collect()).await
+    give_up_all(endpoint, dead.collect(), None).await
 }
 
 /// The same for the import of a job that has ended; its connections are ended if there still are any.
-pub async fn give_up_job(endpoint: &Endpoint, job: &str) -> Result<Vec<GivenUp>> {
-    end_job(endpoint, job).await?;
-    let mut dead = ledger::unfinished_of_job(endpoint, 0, job).await?;
+pub async fn give_up_job(endpoint: &Endpoint, fence: &Fence) -> Result<Vec<GivenUp>> {
+    end_job(endpoint, fence).await?;
+    let mut dead = held(endpoint, fence).await?;
     if dead.is_empty() {
         // This waits for a connection that was dropped while it made the ledger: what that sent last
         // may have come in after all.
         ledger::remove_empty(endpoint).await?;
-        dead = ledger::unfinished_of_job(endpoint, 0, job).await?;
+        dead = held(endpoint, fence).await?;
     }
-    give_up_all(endpoint, dead).await
+    give_up_all(endpoint, dead, Some(fence.token)).await
 }
 
-/// Ends what the server still executes for a job.
-pub async fn end_job(endpoint: &Endpoint, job: &str) -> Result<()> {
-    for import in ledger::unfinished_of_job(endpoint, 0, job).await? {
+/// Ends what the server still executes for a job, unless somebody was given it after us.
+pub async fn end_job(endpoint: &Endpoint, fence: &Fence) -> Result<()> {
+    for import in held(endpoint, fence).await? {
         ledger::end_connections(endpoint, &import).await?;
     }
     Ok(())
 }
 
-async fn give_up_all(endpoint: &Endpoint, dead: Vec<Unfinished>) -> Result<Vec<GivenUp>> {
+/// What the ledger tells of a job, but for what later holders of it do.
+async fn held(endpoint: &Endpoint, fence: &Fence) -> Result<Vec<Unfinished>> {
+    let mut found = ledger::unfinished_of_job(endpoint, 0, &fence.job).await?;
+    found.retain(|import| import.token <= fence.token);
+    Ok(found)
+}
+
+async fn give_up_all(
+    endpoint: &Endpoint,
+    dead: Vec<Unfinished>,
+    token: Option<u64>,
+) -> Result<Vec<GivenUp>> {
     let mut given_up = Vec::new();
     for import in dead {
-        let mut ledger = Ledger::take_over(endpoint, &import, 0).await?;
+        let mut ledger = Ledger::take_over(endpoint, &import, 0, token).await?;
         let mut conn = home::connect(endpoint).await?;
         let missing = missing(&mut conn, &mut ledger).await;
         let flavor = match conn.version_text().contains("MariaDB") {
@@ -196,7 +223,7 @@ async fn afresh(
     endpoint: &Endpoint,
     identity: &Identity,
     found: Vec<Unfinished>,
-    lanes: usize,
+    (lanes, token): (usize, Option<u64>),
 ) -> Result<Beginning> {
     let mut beginning = Beginning::default();
     let note = |text: String| Note::new("ledger", Place { offset: 0, line: 0 }, text);
@@ -214,7 +241,7 @@ async fn afresh(
             position.offset
         )));
     }
-    match Ledger::create(endpoint, identity, lanes).await {
+    match Ledger::create(endpoint, identity, lanes, token.unwrap_or(0)).await {
         Ok(ledger) => beginning.ledger = Some(ledger),
         Err(error) if is_about_the_place(error.kind) => {
             let why = error.without_server_text();

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are their helper functions")]
 
 mod connect;
+mod fence;
 mod indexes;
 mod load;
 mod plan;

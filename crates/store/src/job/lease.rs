@@ -173,6 +173,18 @@ impl Store {
         Ok(Beat { cancel_requested: row.ok_or(Error::LeaseLost)?.flag("cancel_requested")? })
     }
 
+    /// Whether a lease is still the last that was given on its job, which has not ended. It may have
+    /// run out: then nobody has taken the job yet.
+    ///
+    /// # Errors
+    ///
+    /// Only those of the database.
+    pub async fn holds(&self, lease: &Lease) -> Result<bool> {
+        let query =
+            sql("SELECT 1 AS one FROM job WHERE id = ? AND token = ? AND state = 'running'");
+        Ok(self.database.one(query.int(lease.job).int(lease.token)).await?.is_some())
+    }
+
     /// The secret of a job, for the one who works on it.
     ///
     /// # Errors

@@ -182,7 +182,7 @@ impl Dispatcher {
         mut outcome: Result<(), Ended>,
     ) -> Result<(), Ended> {
         if let Err(ended) = &outcome {
-            if ended.error.kind == ErrorKind::Resume {
+            if matches!(ended.error.kind, ErrorKind::Resume | ErrorKind::Superseded) {
                 // What is not gone on with is left as it is.
                 return outcome;
             }

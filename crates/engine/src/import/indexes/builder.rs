@@ -176,7 +176,7 @@ impl Builder {
         if self.conn.as_ref().is_none_or(Conn::is_broken) {
             let mut conn = Conn::open(&self.endpoint, "import index").await?;
             if let Some((marker, who)) = &self.signature {
-                marker.sign(&mut conn, who).await;
+                marker.sign(&mut conn, who).await?;
             }
             self.conn = Some(conn);
         }

@@ -23,7 +23,7 @@ const LOCK_WAIT_SECS: u32 = 60;
 /// Its tables, by their names in a schema of their own, with a column that tells them from others of
 /// that name. `settings` beside them is [`crate::import::fast`]'s.
 const TABLES: [(&str, &str); 3] =
-    [("imports", "at_byte"), ("row_counts", "row_count"), ("indexes", "deferral")];
+    [("imports", "token"), ("row_counts", "row_count"), ("indexes", "deferral")];
 
 /// A place that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,9 +78,9 @@ impl Home {
         Ok(None)
     }
 
-    /// What moves the position of import `run`.
-    pub fn marker(&self, run: u64) -> Marker {
-        Marker { run, imports: self.imports(), row_counts: self.row_counts() }
+    /// What moves the position of import `run`, as long as `token` is the highest that came for it.
+    pub fn marker(&self, run: u64, token: u64) -> Marker {
+        Marker { run, token, imports: self.imports(), row_counts: self.row_counts() }
     }
 
     /// The list of imports, as statements name it.
@@ -150,7 +150,7 @@ impl Home {
              VARBINARY(4096) NOT NULL, file_size BIGINT UNSIGNED, options BLOB NOT NULL, at_byte \
              BIGINT UNSIGNED NOT NULL DEFAULT 0, check_byte BIGINT UNSIGNED NOT NULL DEFAULT 0, \
              digest BIGINT UNSIGNED NOT NULL DEFAULT 0, doubt BLOB, counts_hold TINYINT NOT NULL \
-             DEFAULT 1, lanes INT NOT NULL, started TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP) \
+             DEFAULT 1, lanes INT NOT NULL, token BIGINT UNSIGNED NOT NULL DEFAULT 0, started TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP) \
              ENGINE=InnoDB",
             self.imports()
         );

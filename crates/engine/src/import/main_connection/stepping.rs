@@ -11,11 +11,12 @@ use dump::statement::{Action, Class, Kind, ObjectName};
 use dump::token::{Token, Tokens};
 
 use super::{MainConnection, Single};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::import::fence::superseded;
 use crate::import::indexes::deferral::Deferral;
 use crate::import::ledger::care::{Care, Standing, Worry, care, is_key_switch, is_new};
 use crate::import::ledger::doubt::{self, ObjectKind};
-use crate::import::ledger::{Counted, Doubt, Ledger, Marker, Position};
+use crate::import::ledger::{Counted, Doubt, Ledger, Marker, Position, is_fenced};
 use crate::import::table::literal;
 use crate::mysql::conn::Effect;
 use crate::run::failpoint;
@@ -141,10 +142,32 @@ impl MainConnection {
     }
 
     /// Takes the place in line that lets a later run wait for this connection.
-    pub async fn sign(&mut self) {
-        if let Some(stepping) = &self.stepping {
-            stepping.marker.sign(&mut self.conn, "main").await;
+    pub async fn sign(&mut self) -> Result<()> {
+        let Some(stepping) = &mut self.stepping else { return Ok(()) };
+        stepping.marker.hold(&mut self.conn, "main").await;
+        // By the ledger's own connection: the file is to find this one as if nobody had asked it.
+        stepping.ledger.check().await
+    }
+
+    /// Ends before anything was done; takes back the ledger if it `is_new`.
+    pub async fn withdraw(self, is_new: bool) -> Result<()> {
+        self.conn.close().await;
+        match self.stepping {
+            Some(stepping) if is_new => stepping.ledger.withdraw().await,
+            Some(stepping) => stepping.close(true).await,
+            None => Ok(()),
         }
+    }
+
+    /// What an error means that came with the position's move: the file's own statements may fail with
+    /// the same number, so the ledger is asked.
+    async fn fenced(&mut self, error: Error) -> Error {
+        if let Some(stepping) = self.stepping.as_mut().filter(|_| is_fenced(&error))
+            && stepping.ledger.check().await.is_err()
+        {
+            return superseded().with_source(error);
+        }
+        error
     }
 
     /// Rows of a table for the ledger; nothing without one, or if they are not worth counting.
@@ -409,11 +432,12 @@ impl MainConnection {
         failpoint::pass("before commit");
         let outcome = self.run(&text).await;
         self.lock.held = false;
-        if outcome.is_err() {
+        if let Err(error) = outcome {
             self.take_back().await;
+            return Err(self.fenced(error).await);
         }
         failpoint::pass("after commit");
-        outcome.map(|_effect| ())
+        Ok(())
     }
 
     /// Undoes a transaction of ours after an error that matters more.
@@ -428,7 +452,9 @@ impl MainConnection {
     pub(super) async fn commit(&mut self, end: Position, counted: Vec<Counted>) -> Result<()> {
         let text = self.committing(end, counted);
         failpoint::pass("before commit");
-        self.finish(&text).await?;
+        if let Err(error) = self.finish(&text).await {
+            return Err(self.fenced(error).await);
+        }
         failpoint::pass("after commit");
         Ok(())
     }
@@ -458,7 +484,9 @@ impl MainConnection {
             None => stepping.marker.advance(at, &[]),
         };
         self.release_locks().await?;
-        self.finish(&text).await?;
+        if let Err(error) = self.finish(&text).await {
+            return Err(self.fenced(error).await);
+        }
         failpoint::pass("after writing");
         Ok(())
     }
