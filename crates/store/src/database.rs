@@ -11,6 +11,7 @@
 
 use crate::error::{Cause, Error, Result, is_transient};
 use crate::limit::PAGE_MAX;
+use crate::phrasing::Phrasing;
 use crate::reader::Readers;
 use crate::statement::{Row, Statement};
 use crate::{Page, schema};
@@ -59,7 +60,7 @@ pub(crate) enum Dialect {
 /// Connections to the store's database; clones share them.
 #[derive(Clone)]
 pub(crate) struct Database {
-    dialect: Dialect,
+    phrasing: Phrasing,
     writers: AnyPool,
     /// Of `SQLite`; the others read where they write.
     readers: Option<Readers>,
@@ -67,20 +68,20 @@ pub(crate) struct Database {
 
 /// A transaction; rolled back unless committed.
 pub(crate) struct Tx {
-    dialect: Dialect,
+    phrasing: Phrasing,
     inner: Transaction<'static, Any>,
 }
 
 impl fmt::Debug for Database {
     /// Says nothing of the URL, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Database({:?})", self.dialect)
+        write!(f, "Database({:?})", self.phrasing.dialect)
     }
 }
 
 impl Dialect {
     /// The dialect of a URL.
-    fn of(url: &str) -> Result<Self> {
+    pub(crate) fn of(url: &str) -> Result<Self> {
         match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => Ok(Self::Sqlite),
             Some("postgres" | "postgresql") => Ok(Self::Postgres),
@@ -118,7 +119,7 @@ impl Dialect {
     }
 
     /// Puts the clock in, and numbers the question marks where the engine wants that.
-    fn translate(self, text: &str) -> String {
+    pub(crate) fn translate(self, text: &str) -> String {
         let text = text.replace("{now}", self.now());
         if self != Self::Postgres {
             return text;
@@ -139,12 +140,13 @@ impl Database {
     /// Connects, makes or updates the tables.
     pub(crate) async fn open(url: &str) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        let dialect = Dialect::of(url)?;
+        let (phrasing, url) = Phrasing::of(url)?;
+        let (dialect, url) = (phrasing.dialect, url.as_str());
         if dialect == Dialect::Sqlite {
             create_sqlite_file(url)?;
         }
         let options = AnyConnectOptions::from_str(url)?.disable_statement_logging();
-        retry(|| prepare(dialect, &options)).await?;
+        retry(|| prepare(&phrasing, &options)).await?;
         let (writers, readers) = match dialect {
             Dialect::Sqlite => {
                 let session = format!("{SQLITE_SESSION};{SQLITE_READER}");
@@ -154,20 +156,20 @@ impl Database {
             }
             Dialect::Postgres | Dialect::MySql => (pool(dialect, &options, CONNECTIONS_MAX), None),
         };
-        Ok(Self { dialect, writers, readers })
+        Ok(Self { phrasing, writers, readers })
     }
 
     /// Begins a transaction that writes.
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        let inner = self.writers.begin_with(self.dialect.begin()).await?;
-        Ok(Tx { dialect: self.dialect, inner })
+        let inner = self.writers.begin_with(self.phrasing.dialect.begin()).await?;
+        Ok(Tx { phrasing: self.phrasing.clone(), inner })
     }
 
     /// Runs one statement that writes, as a transaction of its own; gives the rows it met.
     pub(crate) async fn run(&self, statement: Statement) -> Result<u64> {
         retry(|| async {
             let mut connection = self.writers.acquire().await?;
-            run(self.dialect, &mut connection, statement.clone()).await
+            run(&self.phrasing, &mut connection, statement.clone()).await
         })
         .await
     }
@@ -178,10 +180,10 @@ impl Database {
             let statement = statement.clone();
             let Some(readers) = &self.readers else {
                 let mut connection = self.writers.acquire().await?;
-                return one(self.dialect, &mut connection, statement).await;
+                return one(&self.phrasing, &mut connection, statement).await;
             };
             let mut reader = readers.take().await?;
-            let row = one(self.dialect, &mut reader.connection, statement).await?;
+            let row = one(&self.phrasing, &mut reader.connection, statement).await?;
             reader.give_back();
             Ok(row)
         })
@@ -194,10 +196,10 @@ impl Database {
             let statement = statement.clone();
             let Some(readers) = &self.readers else {
                 let mut connection = self.writers.acquire().await?;
-                return all(self.dialect, &mut connection, statement).await;
+                return all(&self.phrasing, &mut connection, statement).await;
             };
             let mut reader = readers.take().await?;
-            let rows = all(self.dialect, &mut reader.connection, statement).await?;
+            let rows = all(&self.phrasing, &mut reader.connection, statement).await?;
             reader.give_back();
             Ok(rows)
         })
@@ -238,17 +240,17 @@ impl Database {
 impl Tx {
     /// Runs a statement; gives the rows it met, whether or not it changed them.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<u64> {
-        run(self.dialect, &mut self.inner, statement).await
+        run(&self.phrasing, &mut self.inner, statement).await
     }
 
     /// Reads at most one row.
     pub(crate) async fn one(&mut self, statement: Statement) -> Result<Option<Row>> {
-        one(self.dialect, &mut self.inner, statement).await
+        one(&self.phrasing, &mut self.inner, statement).await
     }
 
     /// Reads all rows; the statement limits them.
     pub(crate) async fn all(&mut self, statement: Statement) -> Result<Vec<Row>> {
-        all(self.dialect, &mut self.inner, statement).await
+        all(&self.phrasing, &mut self.inner, statement).await
     }
 
     /// Makes it last.
@@ -278,36 +280,40 @@ pub(crate) fn met(rows: u64) -> Result<()> {
     if rows == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
-async fn run(dialect: Dialect, on: &mut AnyConnection, statement: Statement) -> Result<u64> {
+async fn run(phrasing: &Phrasing, on: &mut AnyConnection, statement: Statement) -> Result<u64> {
     let (text, values) = statement.into_parts()?;
-    let text = AssertSqlSafe(dialect.translate(&text));
+    let text = AssertSqlSafe(phrasing.translate(&text));
     Ok(sqlx::query_with(text, values).execute(on).await?.rows_affected())
 }
 
 async fn one(
-    dialect: Dialect,
+    phrasing: &Phrasing,
     on: &mut AnyConnection,
     statement: Statement,
 ) -> Result<Option<Row>> {
     let (text, values) = statement.into_parts()?;
-    let text = AssertSqlSafe(dialect.translate(&text));
+    let text = AssertSqlSafe(phrasing.translate(&text));
     Ok(sqlx::query_with(text, values).fetch_optional(on).await?.map(Row))
 }
 
-async fn all(dialect: Dialect, on: &mut AnyConnection, statement: Statement) -> Result<Vec<Row>> {
+async fn all(
+    phrasing: &Phrasing,
+    on: &mut AnyConnection,
+    statement: Statement,
+) -> Result<Vec<Row>> {
     let (text, values) = statement.into_parts()?;
-    let text = AssertSqlSafe(dialect.translate(&text));
+    let text = AssertSqlSafe(phrasing.translate(&text));
     let rows = sqlx::query_with(text, values).fetch_all(on).await?;
     Ok(rows.into_iter().map(Row).collect())
 }
 
 /// The first connection: shows at once whether the database is there, and makes the tables.
-async fn prepare(dialect: Dialect, options: &AnyConnectOptions) -> Result<()> {
+async fn prepare(phrasing: &Phrasing, options: &AnyConnectOptions) -> Result<()> {
     let connecting = tokio::time::timeout(OPEN_LIMIT, options.connect());
     let mut connection =
         connecting.await.map_err(|late| Error::Unreachable(Cause::new(late)))??;
-    sqlx::raw_sql(dialect.session()).execute(&mut connection).await?;
-    schema::update(dialect, &mut connection).await?;
+    sqlx::raw_sql(phrasing.dialect.session()).execute(&mut connection).await?;
+    schema::update(phrasing, &mut connection).await?;
     Ok(sqlx::Connection::close(connection).await?)
 }
 

@@ -87,6 +87,8 @@ pub enum Conflict {
     Exclusive(i64),
     /// A job with the same idempotency key and another request; its id.
     Idempotency(i64),
+    /// A job that has not ended and uses it.
+    InUse,
 }
 
 /// A database's or the operating system's own words; for logs.
@@ -101,6 +103,7 @@ impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exists => f.write_str("it exists already"),
+            Self::InUse => f.write_str("a job that has not ended uses it"),
             Self::Exclusive(job) => write!(f, "job {job} is not finished"),
             Self::Idempotency(job) => {
                 write!(f, "job {job} has the same idempotency key and another request")

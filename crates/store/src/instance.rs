@@ -3,8 +3,10 @@
 //! Promises: an id is unique in the whole store; a foreign account's instance is not found; the
 //! administrator's password is sealed and given out by its own call only.
 //!
-//! Deliberately not here: connecting, probing, whether a job uses an instance (see
+//! Deliberately not here: connecting, probing, which jobs use an instance (see
 //! [`Store::running_on`]).
+
+pub(crate) mod change;
 
 use crate::database::met;
 use crate::limit;
@@ -289,16 +291,6 @@ impl Store {
             .await
     }
 
-    /// Removes an instance. Whether jobs use it is for the caller to ask before.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotFound`].
-    pub async fn remove_instance(&self, account: i64, id: &str) -> Result<()> {
-        let remove = sql("DELETE FROM instance WHERE account = ? AND id = ?");
-        met(self.database.run(remove.int(account).text(id)).await?)
-    }
-
     /// Keeps what a probe saw.
     ///
     /// # Errors
@@ -362,7 +354,7 @@ fn check_id(id: &str) -> Result<()> {
 }
 
 /// An id can be registered again by another account: the sealed value of the old one is no use.
-fn row_name(account: i64, id: &str) -> String {
+pub(crate) fn row_name(account: i64, id: &str) -> String {
     format!("{account}/{id}")
 }
 

@@ -18,6 +18,7 @@ mod job;
 mod key;
 mod limit;
 mod nonce;
+mod phrasing;
 mod reader;
 mod request;
 mod schema;
@@ -28,6 +29,7 @@ mod upload;
 pub use account::Account;
 pub use audit::{AuditEntry, NewAudit};
 pub use error::{Cause, Conflict, Error, Result};
+pub use instance::change::InstanceChange;
 pub use instance::{
     Engine, Instance, InstanceFilter, InstanceStatus, InstanceToProbe, NewInstance, Probe,
 };
@@ -42,6 +44,7 @@ pub use limit::{
     EVENTS_PAGE_MAX, FILTER_MAX, JOB_ID_MAX, JSON_BYTES_MAX, PAGE_MAX, PRUNE_MAX, SECRET_BYTES_MAX,
 };
 pub use request::{Begin, Turn};
+pub use seal::rotation::Rotated;
 pub use seal::{SealingKey, Secret};
 pub use upload::{Begun, NewUpload, Upload, UploadState};
 
@@ -68,7 +71,8 @@ impl Store {
     /// Opens the store at `url` and brings its tables up to date.
     ///
     /// `sqlite:/path/file.db` (made, with mode 0600, if it is not there), `postgres://…` or
-    /// `mysql://…/database`. Several processes may open one store at once.
+    /// `mysql://…/database`. With the option `table_prefix=p_` the names of all tables begin so.
+    /// Several processes may open one store at once.
     ///
     /// # Errors
     ///

@@ -9,6 +9,7 @@
 
 use crate::database::Dialect;
 use crate::error::{Error, Result};
+use crate::phrasing::Phrasing;
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 
@@ -27,25 +28,25 @@ const LOCK_WAIT: u32 = 60;
 const POSTGRES_LOCK: i64 = 0x6462_6665_7272_7901;
 
 /// Brings the tables to the newest version.
-pub(crate) async fn update(dialect: Dialect, on: &mut AnyConnection) -> Result<()> {
-    match dialect {
+pub(crate) async fn update(phrasing: &Phrasing, on: &mut AnyConnection) -> Result<()> {
+    match phrasing.dialect {
         Dialect::Sqlite => {
             // A file keeps this mode; it cannot be set inside a transaction.
             run(on, "PRAGMA journal_mode = WAL").await?;
             let mut tx = on.begin_with("BEGIN IMMEDIATE").await?;
-            apply(dialect, "", &mut tx).await?;
+            apply(phrasing, "", &mut tx).await?;
             Ok(tx.commit().await?)
         }
         Dialect::Postgres => {
             let mut tx = on.begin().await?;
             run(&mut tx, &format!("SELECT pg_advisory_xact_lock({POSTGRES_LOCK})")).await?;
-            apply(dialect, "", &mut tx).await?;
+            apply(phrasing, "", &mut tx).await?;
             Ok(tx.commit().await?)
         }
         Dialect::MySql => {
             let name = mysql_lock(on).await?;
             let collation = mysql_collation(on).await?;
-            let outcome = apply(dialect, collation, on).await;
+            let outcome = apply(phrasing, collation, on).await;
             // The lock ends with the connection in any case.
             run(on, &format!("DO RELEASE_LOCK('{name}')")).await?;
             outcome
@@ -53,12 +54,12 @@ pub(crate) async fn update(dialect: Dialect, on: &mut AnyConnection) -> Result<(
     }
 }
 
-async fn apply(dialect: Dialect, collation: &str, on: &mut AnyConnection) -> Result<()> {
-    run(on, VERSION_TABLE).await?;
-    let (version, steps) = match version(on).await? {
+async fn apply(phrasing: &Phrasing, collation: &str, on: &mut AnyConnection) -> Result<()> {
+    run(on, &phrasing.names(VERSION_TABLE)).await?;
+    let (version, steps) = match version(phrasing, on).await? {
         Some(kept) => kept,
         None => {
-            run(on, VERSION_ROW).await?;
+            run(on, &phrasing.names(VERSION_ROW)).await?;
             (0, 0)
         }
     };
@@ -69,28 +70,31 @@ async fn apply(dialect: Dialect, collation: &str, on: &mut AnyConnection) -> Res
     }
     for (at, text) in VERSIONS.iter().enumerate().skip(done) {
         let begun = if at == done { steps } else { 0 };
-        apply_version(dialect, collation, on, text, begun).await?;
-        run(on, &format!("UPDATE schema_version SET version = {}, steps = 0", at + 1)).await?;
+        apply_version(phrasing, collation, on, text, begun).await?;
+        let done = format!("UPDATE schema_version SET version = {}, steps = 0", at + 1);
+        run(on, &phrasing.names(&done)).await?;
     }
     Ok(())
 }
 
 async fn apply_version(
-    dialect: Dialect,
+    phrasing: &Phrasing,
     collation: &str,
     on: &mut AnyConnection,
     text: &str,
     begun: i64,
 ) -> Result<()> {
+    let dialect = phrasing.dialect;
     let text = fill_in(dialect, collation, text);
     for (step, statement) in (1_i64..).zip(statements(&text)) {
         if step < begun {
             continue;
         }
         if dialect == Dialect::MySql {
-            run(on, &format!("UPDATE schema_version SET steps = {step}")).await?;
+            let count = format!("UPDATE schema_version SET steps = {step}");
+            run(on, &phrasing.names(&count)).await?;
         }
-        match run(on, statement).await {
+        match run(on, &phrasing.names(statement)).await {
             // Only the statement that the one before us was killed at can have been done.
             Err(error) if step == begun && is_done_already(&error) => {}
             outcome => outcome?,
@@ -99,8 +103,9 @@ async fn apply_version(
     Ok(())
 }
 
-async fn version(on: &mut AnyConnection) -> Result<Option<(i64, i64)>> {
-    let query = sqlx::query("SELECT version, steps FROM schema_version");
+async fn version(phrasing: &Phrasing, on: &mut AnyConnection) -> Result<Option<(i64, i64)>> {
+    let text = phrasing.names("SELECT version, steps FROM schema_version").into_owned();
+    let query = sqlx::query(AssertSqlSafe(text));
     let Some(row) = query.fetch_optional(on).await? else { return Ok(None) };
     Ok(Some((row.try_get("version")?, row.try_get("steps")?)))
 }

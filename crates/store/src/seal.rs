@@ -4,18 +4,22 @@
 //! was sealed for; nothing here shows a secret in `Debug`; a key file that others may read is
 //! refused.
 //!
-//! Deliberately not here: changing the key, and rolling a row back to an older value of its own,
-//! which sealing cannot see.
+//! Whoever holds a key holds a lock on its file too, so that it is not changed meanwhile
+//! ([`rotation`]).
+//!
+//! Deliberately not here: rolling a row back to an older value of its own, which sealing cannot see.
 
 use crate::limit::SECRET_BYTES_MAX;
 use crate::statement::sql;
 use crate::{Error, Result, Store};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use std::fmt;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+pub(crate) mod rotation;
 
 /// Bytes of a key and of its file.
 const KEY_BYTES: usize = 32;
@@ -26,8 +30,15 @@ const FORMAT: u8 = 1;
 /// What a new store seals, to know its key again.
 const CHECK: &[u8] = b"dbferry";
 
+/// Where that is kept.
+const CHECK_PLACE: Place<'static> = Place { table: "seal_check", column: "sealed", row: "1" };
+
 /// The key that secrets in the store are sealed with (AES-256-GCM).
-pub struct SealingKey(RandomizedNonceKey);
+pub struct SealingKey {
+    key: RandomizedNonceKey,
+    /// Keeps its lock as long as the key is held.
+    _file: File,
+}
 
 /// A secret in the clear; hidden from `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,8 +68,23 @@ impl SealingKey {
         read(path)?.ok_or_else(|| refuse(path, "it vanished", None))
     }
 
-    fn new(bytes: &[u8; KEY_BYTES]) -> Self {
-        Self(RandomizedNonceKey::new(&AES_256_GCM, bytes).expect("the key has the right length"))
+    /// Reads the key from its file, if nobody else holds it; nobody gets it as long as it is held.
+    fn alone(path: &Path) -> Result<Self> {
+        match open(path)? {
+            Some(file) => {
+                let taken = "a service or a command has it: end those that use this store";
+                file.try_lock().map_err(|error| unlocked(path, taken, error))?;
+                Self::of_file(file, path)
+            }
+            None => Err(refuse(path, "there is none", None)),
+        }
+    }
+
+    fn of_file(mut file: File, path: &Path) -> Result<Self> {
+        let mut bytes = [0; KEY_BYTES];
+        file.read_exact(&mut bytes).map_err(|e| refuse(path, "it cannot be read", Some(e)))?;
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &bytes);
+        Ok(Self { key: key.expect("the key has the right length"), _file: file })
     }
 
     pub(crate) fn seal(&self, place: &Place<'_>, secret: &Secret) -> Result<Vec<u8>> {
@@ -67,7 +93,7 @@ impl SealingKey {
         }
         let mut text = secret.0.clone();
         let nonce = self
-            .0
+            .key
             .seal_in_place_append_tag(Aad::from(place.words()), &mut text)
             .map_err(|_| Error::Invalid { what: "a secret", why: "cannot be sealed" })?;
         let mut sealed = Vec::with_capacity(1 + NONCE_BYTES + text.len());
@@ -86,7 +112,7 @@ impl SealingKey {
             rest.split_first_chunk::<NONCE_BYTES>().ok_or(Error::Corrupt("sealed value"))?;
         let mut text = text.to_vec();
         let aad = Aad::from(place.words());
-        let opened = self.0.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut text);
+        let opened = self.key.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut text);
         let length = opened.map_err(|_| Error::Sealed)?.len();
         text.truncate(length);
         Ok(Secret(text))
@@ -144,7 +170,7 @@ impl fmt::Debug for Secret {
 impl Store {
     /// Compares the key with the one the store was made with; the first to come sets it.
     pub(crate) async fn check_key(&self) -> Result<()> {
-        let place = Place { table: "seal_check", column: "sealed", row: "1" };
+        let place = CHECK_PLACE;
         let kept = sql("SELECT sealed FROM seal_check WHERE id = 1");
         if self.database.one(kept.clone()).await?.is_none() {
             let sealed = self.key.seal(&place, &Secret(CHECK.to_vec()))?;
@@ -168,7 +194,23 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
 }
 
 fn read(path: &Path) -> Result<Option<SealingKey>> {
-    let mut file = match File::open(path) {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let changed = "it is just being changed";
+    file.try_lock_shared().map_err(|error| unlocked(path, changed, error))?;
+    SealingKey::of_file(file, path).map(Some)
+}
+
+/// Why a file is not locked; `taken` says what it means that somebody else has it.
+fn unlocked(path: &Path, taken: &'static str, error: TryLockError) -> Error {
+    match error {
+        TryLockError::WouldBlock => refuse(path, taken, None),
+        TryLockError::Error(error) => refuse(path, "it cannot be locked", Some(error)),
+    }
+}
+
+/// The file of a key, if there is one and others keep out of it.
+fn open(path: &Path) -> Result<Option<File>> {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(refuse(path, "it cannot be opened", Some(error))),
@@ -180,9 +222,7 @@ fn read(path: &Path) -> Result<Option<SealingKey>> {
     if about.len() != KEY_BYTES as u64 {
         return Err(refuse(path, "it is not 32 bytes long", None));
     }
-    let mut bytes = [0; KEY_BYTES];
-    file.read_exact(&mut bytes).map_err(|e| refuse(path, "it cannot be read", Some(e)))?;
-    Ok(Some(SealingKey::new(&bytes)))
+    Ok(Some(file))
 }
 
 /// Appears complete or not at all, and never replaces a key: a link is refused where a file is.

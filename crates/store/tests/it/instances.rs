@@ -1,8 +1,11 @@
 //! Instances and their probes.
 
-use crate::subject::{NOW, Subject, instance};
+use crate::subject::{NOW, Subject, instance, job_on};
 use std::sync::Arc;
-use store::{Conflict, Error, InstanceFilter, InstanceStatus, Probe};
+use store::{
+    Cancelled, Conflict, Error, InstanceChange, InstanceFilter, InstanceStatus, NewJob, Outcome,
+    Probe, Secret,
+};
 
 pub(crate) async fn an_instance_is_registered_listed_and_removed(subject: Arc<Subject>) {
     let store = &subject.store;
@@ -132,4 +135,91 @@ pub(crate) async fn what_does_not_fit_is_refused(subject: Arc<Subject>) {
     let secret = "s".repeat(store::SECRET_BYTES_MAX + 1);
     let bad = store.register_instance(account, &instance("db-1", &secret), NOW).await.unwrap_err();
     assert!(matches!(bad, Error::Invalid { .. }));
+}
+
+pub(crate) async fn what_is_not_named_stays_when_an_instance_is_changed(subject: Arc<Subject>) {
+    let store = &subject.store;
+    let (mine, foreign) = (subject.account("mine").await, subject.account("foreign").await);
+    let before = store.register_instance(mine, &instance("db-1", "old"), NOW).await.unwrap();
+    let seen = Probe {
+        status: InstanceStatus::Running,
+        version: Some("10.11".to_owned()),
+        used_bytes: Some(7),
+        error: None,
+    };
+    store.record_probe("db-1", &seen, NOW).await.unwrap();
+    let nothing = InstanceChange::default();
+    let same = store.change_instance(mine, "db-1", &nothing).await.unwrap();
+    assert_eq!((same.status, same.used_bytes), (InstanceStatus::Running, Some(7)));
+    let change = InstanceChange {
+        name: Some("neu".to_owned()),
+        storage_gb: Some(0),
+        admin_password: Some(Secret::from("new")),
+        ..InstanceChange::default()
+    };
+    assert!(!format!("{change:?}").contains("new\""), "{change:?}");
+    let changed = store.change_instance(mine, "db-1", &change).await.unwrap();
+    assert_eq!((changed.name.as_str(), changed.storage_gb), ("neu", 0));
+    assert_eq!((&changed.host, changed.status), (&before.host, InstanceStatus::Running));
+    let password = store.instance_password(mine, "db-1").await.unwrap();
+    assert_eq!(password.text().unwrap(), "new");
+
+    let moved = InstanceChange { port: Some(3307), ..InstanceChange::default() };
+    let moved = store.change_instance(mine, "db-1", &moved).await.unwrap();
+    assert_eq!((moved.port, moved.status, moved.version), (3307, InstanceStatus::Unknown, None));
+    assert_eq!((moved.created_at, moved.probed_at), (before.created_at, None));
+    for (account, id) in [(foreign, "db-1"), (mine, "db-2")] {
+        let missing = store.change_instance(account, id, &change).await.unwrap_err();
+        assert!(matches!(missing, Error::NotFound), "{missing:?}");
+    }
+    for bad in [
+        InstanceChange { host: Some(String::new()), ..nothing.clone() },
+        InstanceChange { port: Some(0), ..nothing.clone() },
+        InstanceChange { class: Some("c".repeat(65)), ..nothing },
+    ] {
+        let bad = store.change_instance(mine, "db-1", &bad).await.unwrap_err();
+        assert!(matches!(bad, Error::Invalid { .. }), "{bad:?}");
+    }
+}
+
+pub(crate) async fn an_instance_stays_where_it_is_under_a_job(subject: Arc<Subject>) {
+    let store = &subject.store;
+    let account = subject.account("a").await;
+    for id in ["db-1", "db-2"] {
+        store.register_instance(account, &instance(id, "x"), NOW).await.unwrap();
+    }
+    let moves = [
+        InstanceChange { host: Some("other".to_owned()), ..InstanceChange::default() },
+        InstanceChange { admin_user: Some("other".to_owned()), ..InstanceChange::default() },
+    ];
+    let stays = InstanceChange {
+        region: Some("here".to_owned()),
+        admin_password: Some(Secret::from("new")),
+        ..InstanceChange::default()
+    };
+    let check = async |expected_in_use: bool| {
+        for id in ["db-1", "db-2"] {
+            for change in &moves {
+                let outcome = store.change_instance(account, id, change).await;
+                let in_use = matches!(outcome, Err(Error::Conflict(Conflict::InUse)));
+                assert_eq!((in_use, outcome.is_ok()), (expected_in_use, !expected_in_use));
+            }
+            store.change_instance(account, id, &stays).await.unwrap();
+            if expected_in_use {
+                let refused = store.remove_instance(account, id).await.unwrap_err();
+                assert!(matches!(refused, Error::Conflict(Conflict::InUse)), "{refused:?}");
+            }
+        }
+    };
+    check(false).await;
+    let copy = NewJob { source_instance_id: Some("db-2"), ..job_on("db-1") };
+    subject.enqueue(account, &copy).await;
+    check(true).await;
+    let claimed = subject.claim("worker").await;
+    check(true).await;
+    store.finish(&claimed.lease, Outcome::Succeeded("{}")).await.unwrap();
+    check(false).await;
+    let job = subject.enqueue(account, &job_on("db-1")).await;
+    assert_eq!(store.cancel(account, job.id, NOW).await.unwrap(), Cancelled::AtOnce);
+    store.remove_instance(account, "db-1").await.unwrap();
 }

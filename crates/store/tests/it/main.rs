@@ -39,6 +39,8 @@ const CASES: &[(&str, Case)] = cases![
     instances::instances_are_filtered_and_paged,
     instances::a_probe_is_kept_and_what_it_did_not_see_stays,
     instances::what_does_not_fit_is_refused,
+    instances::what_is_not_named_stays_when_an_instance_is_changed,
+    instances::an_instance_stays_where_it_is_under_a_job,
     uploads::an_upload_is_begun_advanced_and_finished,
     uploads::a_finished_upload_is_replaced_on_request_only,
     uploads::uploads_are_listed_expire_and_are_removed,
@@ -76,6 +78,8 @@ const CASES: &[(&str, Case)] = cases![
     secrets::a_sealed_value_opens_in_its_row_only,
     secrets::a_finished_job_has_no_secret,
     secrets::another_key_is_refused,
+    secrets::a_new_key_opens_what_the_old_one_sealed,
+    secrets::a_rotation_that_broke_off_is_completed,
     opening::two_at_once_make_the_tables_once,
     opening::a_newer_store_is_left_alone,
     opening::an_older_store_is_brought_up_to_date,
@@ -84,6 +88,9 @@ const CASES: &[(&str, Case)] = cases![
 
 /// What only engines without transactions for tables have to promise.
 const MYSQL_CASES: &[(&str, Case)] = cases![opening::tables_half_made_are_completed,];
+
+/// What only tables with a prefix have to promise.
+const PREFIX_CASES: &[(&str, Case)] = cases![opening::two_stores_share_a_database,];
 
 #[test]
 fn sqlite() {
@@ -103,6 +110,12 @@ fn mariadb() {
 #[test]
 fn mysql() {
     check(Kind::MySql, &[CASES, MYSQL_CASES]);
+}
+
+/// The suite where the store shares its database with others.
+#[test]
+fn mariadb_with_a_prefix() {
+    check(Kind::Prefixed, &[CASES, PREFIX_CASES]);
 }
 
 /// Runs the lists and names every case that failed.

@@ -63,6 +63,27 @@ pub(crate) async fn a_refused_login_is_unreachable(subject: Arc<Subject>) {
     }
 }
 
+/// Neither sees what is the other's, and no table is without a prefix.
+pub(crate) async fn two_stores_share_a_database(subject: Arc<Subject>) {
+    let url = subject.fresh().await;
+    let open = |prefix: &str| {
+        let url = format!("{url}?table_prefix={prefix}");
+        Store::open(&url, subject.key("key"))
+    };
+    let (one, two) = (open("a_").await.unwrap(), open("a_b_").await.unwrap());
+    let made = one.create_account("shop", NOW).await.unwrap();
+    assert!(matches!(two.account_by_name("shop").await.unwrap_err(), Error::NotFound));
+    one.close().await;
+    two.close().await;
+    let again = open("a_").await.unwrap();
+    assert_eq!(again.account_by_name("shop").await.unwrap(), made);
+    again.close().await;
+    let query = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'STORE' AND \
+                 table_name NOT LIKE 'a\\_%'";
+    let database = url.rsplit('/').next().unwrap();
+    assert_eq!(subject.number(&query.replace("STORE", database)).await, 0);
+}
+
 /// As a process leaves it that was killed after it made the last table, before the last index.
 pub(crate) async fn tables_half_made_are_completed(subject: Arc<Subject>) {
     let url = subject.fresh().await;

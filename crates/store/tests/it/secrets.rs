@@ -5,7 +5,7 @@ use sqlx::{Row, TypeInfo, ValueRef};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
-use store::{Error, NewJob, Outcome, Secret, Store};
+use store::{Begin, Error, NewJob, Outcome, Secret, Store};
 
 const PASSWORD: &str = "correct horse battery staple";
 const JOB_SECRET: &str = "tr0ub4dor&3 and more";
@@ -45,7 +45,7 @@ async fn dump(subject: &Subject) -> Vec<u8> {
         Kind::Postgres => {
             "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public'"
         }
-        Kind::MariaDb | Kind::MySql => {
+        Kind::MariaDb | Kind::MySql | Kind::Prefixed => {
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
         }
     };
@@ -148,4 +148,100 @@ fn a_key_file_is_made_once_and_guarded() {
     refused("it is short");
     fs::write(&path, [bytes.as_slice(), &[0]].concat()).unwrap();
     refused("it is long");
+}
+
+/// One of each kind of sealed value; what it takes to read them.
+async fn seal_all(store: &Store) -> (i64, String) {
+    let account = store.create_account("a", NOW).await.unwrap().id;
+    for number in 0..3 {
+        store
+            .register_instance(account, &instance(&format!("db-{number}"), PASSWORD), NOW)
+            .await
+            .unwrap();
+    }
+    let key = store.create_key(account, NOW).await.unwrap();
+    let secret = Secret::from(JOB_SECRET);
+    let new = NewJob { secret: Some(&secret), ..job_on("db-1") };
+    store.enqueue(account, &new, NOW).await.unwrap();
+    store.enqueue(account, &job_on("db-2"), NOW).await.unwrap();
+    store.begin_request(account, "its key", DIGEST, 0, NOW).await.unwrap();
+    (account, key.key_id)
+}
+
+async fn check_all(store: &Store, (account, key_id): &(i64, String), claims: bool) {
+    assert_eq!(store.credentials(key_id).await.unwrap().account, *account);
+    let password = store.instance_password(*account, "db-2").await.unwrap();
+    assert_eq!(password.text().unwrap(), PASSWORD);
+    let again = store.begin_request(*account, "its key", DIGEST, 0, NOW).await.unwrap();
+    assert!(matches!(again, Begin::Pending), "{again:?}");
+    let other = store.begin_request(*account, "its key", "other", 0, NOW).await.unwrap();
+    assert!(matches!(other, Begin::Other), "{other:?}");
+    if claims {
+        let lease = store.claim("w", 60_000, 9).await.unwrap().unwrap().lease;
+        assert_eq!(store.job_secret(&lease).await.unwrap(), Some(Secret::from(JOB_SECRET)));
+    }
+}
+
+pub(crate) async fn a_new_key_opens_what_the_old_one_sealed(subject: Arc<Subject>) {
+    let url = subject.fresh().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let store = Store::open_at(&url, &path).await.unwrap();
+    let made = seal_all(&store).await;
+    // Not under somebody who has it open.
+    let refused = Store::rotate_key(&url, &path).await.unwrap_err();
+    assert!(matches!(refused, Error::KeyFile { .. }), "{refused:?}");
+    store.close().await;
+    drop(store);
+    let before = fs::read(&path).unwrap();
+    let rotated = Store::rotate_key(&url, &path).await.unwrap();
+    // Three passwords, a key, a job's secret and a request.
+    assert_eq!((rotated.values, rotated.was_done), (6, false));
+    assert_ne!(fs::read(&path).unwrap(), before);
+    assert_eq!(fs::read(folder.path().join("key.old")).unwrap(), before);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!folder.path().join("key.next").exists());
+    let store = Store::open_at(&url, &path).await.unwrap();
+    check_all(&store, &made, true).await;
+    store.close().await;
+    let old = store::SealingKey::load_or_create(&folder.path().join("key.old")).unwrap();
+    assert!(matches!(Store::open(&url, old).await.unwrap_err(), Error::Sealed));
+}
+
+pub(crate) async fn a_rotation_that_broke_off_is_completed(subject: Arc<Subject>) {
+    let url = subject.fresh().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, next) = (folder.path().join("key"), folder.path().join("key.next"));
+    let store = Store::open_at(&url, &path).await.unwrap();
+    let made = seal_all(&store).await;
+    store.close().await;
+    drop(store);
+    let before = fs::read(&path).unwrap();
+    // As a kill right after the commit leaves the files, once for whoever opens the store and once
+    // for the next rotation.
+    for is_opened in [true, false] {
+        let old = fs::read(&path).unwrap();
+        Store::rotate_key(&url, &path).await.unwrap();
+        fs::rename(&path, &next).unwrap();
+        fs::rename(folder.path().join("key.old"), &path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), old);
+        if !is_opened {
+            let rotated = Store::rotate_key(&url, &path).await.unwrap();
+            assert_eq!((rotated.values, rotated.was_done), (0, true));
+        }
+        let store = Store::open_at(&url, &path).await.unwrap();
+        check_all(&store, &made, !is_opened).await;
+        assert!(!next.exists());
+        store.close().await;
+    }
+    // As a kill before the commit leaves them: the old key still opens all, and the new one is used.
+    fs::write(&next, [7; 32]).unwrap();
+    fs::set_permissions(&next, fs::Permissions::from_mode(0o600)).unwrap();
+    let store = Store::open_at(&url, &path).await.unwrap();
+    check_all(&store, &made, false).await;
+    store.close().await;
+    drop(store);
+    Store::rotate_key(&url, &path).await.unwrap();
+    assert_eq!(fs::read(&path).unwrap(), [7; 32]);
+    assert_ne!(fs::read(&path).unwrap(), before);
 }

@@ -32,7 +32,12 @@ pub(crate) enum Kind {
     Postgres,
     MariaDb,
     MySql,
+    /// Where the names of the store's tables begin with [`PREFIX`].
+    Prefixed,
 }
+
+/// What names begin with there.
+const PREFIX: &str = "imp_0_";
 
 /// The running database and what is open on it.
 pub(crate) struct Subject {
@@ -59,15 +64,20 @@ impl Subject {
         let folder = tempfile::tempdir().unwrap();
         let server = match kind {
             Kind::Sqlite => Running::File,
+            Kind::Prefixed => Running::MySql(Box::new(Server::start(Flavor::MariaDb).unwrap())),
             Kind::Postgres => Running::Postgres(Postgres::start().unwrap()),
             Kind::MariaDb => Running::MySql(Box::new(Server::start(Flavor::MariaDb).unwrap())),
             Kind::MySql => Running::MySql(Box::new(Server::start(Flavor::MySql).unwrap())),
         };
-        let url = create(&server, folder.path(), 0).await;
+        let plain = create(&server, folder.path(), 0).await;
+        let url = match kind {
+            Kind::Prefixed => format!("{plain}?table_prefix={PREFIX}"),
+            _ => plain.clone(),
+        };
         let key = || SealingKey::load_or_create(&folder.path().join("key")).unwrap();
         let store = Store::open(&url, key()).await.unwrap();
         let other = Store::open(&url, key()).await.unwrap();
-        let raw = AnyPoolOptions::new().max_connections(2).connect(&url).await.unwrap();
+        let raw = AnyPoolOptions::new().max_connections(2).connect(&plain).await.unwrap();
         let databases = AtomicU32::new(1);
         Self { store, other, kind, url, raw, server, folder, databases }
     }
@@ -108,13 +118,33 @@ impl Subject {
 
     /// Runs SQL without the store; gives the rows it met.
     pub(crate) async fn run(&self, text: &str) -> Result<u64, sqlx::Error> {
-        let text = AssertSqlSafe(text.to_owned());
+        let text = AssertSqlSafe(self.named(text));
         Ok(sqlx::raw_sql(text).execute(&self.raw).await?.rows_affected())
+    }
+
+    /// A statement with the names that tables have here.
+    fn named(&self, text: &str) -> String {
+        if self.kind != Kind::Prefixed {
+            return text.to_owned();
+        }
+        let mut text = text.to_owned();
+        for table in TABLES.into_iter().chain(["counter", "seal_check", "schema_version"]) {
+            for before in ["FROM", "INTO", "UPDATE"] {
+                let (plain, own) =
+                    (format!("{before} {table}"), format!("{before} {PREFIX}{table}"));
+                let is_whole =
+                    |rest: &str| !rest.starts_with(|c: char| c == '_' || c.is_alphanumeric());
+                if text.split_once(&plain).is_some_and(|(_, rest)| is_whole(rest)) {
+                    text = text.replacen(&plain, &own, 1);
+                }
+            }
+        }
+        text
     }
 
     /// Reads without the store.
     pub(crate) async fn rows(&self, text: &str) -> Vec<AnyRow> {
-        sqlx::query(AssertSqlSafe(text.to_owned())).fetch_all(&self.raw).await.unwrap()
+        sqlx::query(AssertSqlSafe(self.named(text))).fetch_all(&self.raw).await.unwrap()
     }
 
     /// Reads one number without the store.
@@ -129,7 +159,7 @@ impl Subject {
         let bytes: Vec<u8> = self.rows(&query).await[0].try_get(0).unwrap();
         let mark = if self.kind == Kind::Postgres { "$1" } else { "?" };
         let change = format!("UPDATE {table} SET {column} = {mark} WHERE {key} = '{to}'");
-        let change = sqlx::query(AssertSqlSafe(change)).bind(bytes);
+        let change = sqlx::query(AssertSqlSafe(self.named(&change))).bind(bytes);
         assert_eq!(change.execute(&self.raw).await.unwrap().rows_affected(), 1);
     }
 
