@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::run::stop::Stop;
-use store::{SealingKey, Store};
+use store::Store;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -94,9 +94,13 @@ impl Places {
 /// Opens the store of a data folder, which is made if need be.
 pub async fn open_store(settings: &Settings) -> Result<Store, String> {
     make_folder(&settings.data)?;
-    let path = settings.data.join("sealing.key");
-    let key = SealingKey::load_or_create(&path).map_err(|error| told(&error))?;
-    Store::open(&settings.store_url(), key).await.map_err(|error| told(&error))
+    let opened = Store::open_at(&settings.store_url(), &sealing_key(settings)).await;
+    opened.map_err(|error| told(&error))
+}
+
+/// The file of the key that the store's secrets are sealed with.
+pub fn sealing_key(settings: &Settings) -> PathBuf {
+    settings.data.join("sealing.key")
 }
 
 /// An error with what lies under it, for the operator.

@@ -24,6 +24,7 @@ pub mod meter;
 pub mod progress_bar;
 pub mod remote;
 pub mod repair;
+pub mod sealing_key;
 pub mod serve;
 pub mod upload;
 pub mod uploads;
@@ -54,6 +55,8 @@ pub enum Command {
     Key(key::Args),
     /// Servers that the service imports into
     Instance(instance::Args),
+    /// The key that the service's secrets are sealed with
+    SealingKey(sealing_key::Args),
     /// Send a file to a service
     Upload(upload::Args),
     /// List the files that a service has
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Key(args) => key::run(args),
         Command::Instance(args) => instance::run(args),
+        Command::SealingKey(args) => sealing_key::run(args),
         Command::Upload(args) => upload::run(args),
         Command::Uploads(args) => uploads::run(args),
         Command::Job(args) => job::run(args),

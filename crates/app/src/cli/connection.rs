@@ -127,6 +127,23 @@ pub fn whole_address(shown: &str) -> String {
     shown.to_owned()
 }
 
+/// A store's URL as it was given, by what [`hide_secrets`] left of it.
+pub fn whole_store(shown: &str) -> String {
+    let hidden = std::env::var(HIDDEN_VARIABLE).unwrap_or_default();
+    let lines: Vec<&str> = hidden.lines().collect();
+    let pair = lines.chunks_exact(2).find(|pair| pair[0] == shown);
+    let whole = pair.and_then(|pair| with_password(shown, pair[1]));
+    whole.unwrap_or_else(|| shown.to_owned())
+}
+
+/// What [`split_password`] made two of.
+fn with_password(url: &str, password: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
+    let (user, after) = rest.split_at(authority.rfind('@')?);
+    Some(format!("{scheme}://{user}:{password}{after}"))
+}
+
 /// The secret of a service's key; it has no place in arguments.
 pub fn key_secret() -> Option<Secret> {
     std::env::var(KEY_SECRET_VARIABLE).ok().filter(|secret| !secret.is_empty()).map(Secret::new)
@@ -338,6 +355,16 @@ mod tests {
         check_value(r#"password="a \"quoted\" one""#, r#"a "quoted" one"#);
         check_value(r"password=back\\slash\sand\xother", r"back\slash and\xother");
         check_value("password=\"unclosed", "\"unclosed");
+    }
+
+    #[test]
+    fn a_stores_password_finds_its_place_again() {
+        for whole in
+            ["mysql://u:p%40@h:1/d?table_prefix=x_", "mariadb://u:@[::1]/d", "mysql://:p@h"]
+        {
+            let (shown, password) = split_password(whole).unwrap();
+            assert_eq!(with_password(&shown, &password).as_deref(), Some(whole), "{shown}");
+        }
     }
 
     #[track_caller]

@@ -13,7 +13,7 @@ use engine::run::stop::Stop;
 use tokio::task::{JoinError, JoinSet};
 use tracing_subscriber::EnvFilter;
 
-use super::{Exit, complain, say, wait_for};
+use super::{Exit, complain, connection, say, wait_for};
 use crate::app::App;
 use crate::config::Settings;
 use crate::http::certificate::Certificate;
@@ -86,8 +86,8 @@ impl Place {
         if let Some(data) = &self.data {
             settings.data.clone_from(data);
         }
-        if self.store.is_some() {
-            settings.store.clone_from(&self.store);
+        if let Some(store) = &self.store {
+            settings.store = Some(connection::whole_store(store));
         }
         settings
     }
