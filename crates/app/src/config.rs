@@ -48,11 +48,16 @@ pub struct Settings {
     /// Whether requests for a finance region must come to a host that names it: `any` (no), `named`
     /// (yes), `named-or-local` (yes, but an address and localhost are fine).
     pub finance_hosts: FinanceHosts,
+    /// Whoever has a key may register, change and remove instances of its account by the native API.
+    /// The service connects to what they name, private addresses included.
+    pub register_by_key: bool,
     /// How the service's own port encrypts; without it requests are not encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
     /// What clients of the port may take.
     pub connections: Connections,
+    /// How often keys may ask.
+    pub rates: Rates,
     /// Files that jobs fetch from URLs.
     pub fetch: Fetch,
 }
@@ -85,6 +90,23 @@ pub struct Connections {
 impl Default for Connections {
     fn default() -> Connections {
         Connections { max: 512, handshake_seconds: 10, header_seconds: 30, body_seconds: 30 }
+    }
+}
+
+/// Requests a second that one key may send to one process of the native API; a second's worth may come
+/// at once. (The clouds' dialects have the clouds' own limits.)
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rates {
+    /// Those that only ask.
+    pub reads: u32,
+    /// Those that may change something; each part of an upload is one.
+    pub writes: u32,
+}
+
+impl Default for Rates {
+    fn default() -> Rates {
+        Rates { reads: 1000, writes: 100 }
     }
 }
 
@@ -133,8 +155,10 @@ impl Default for Settings {
             upload_days: 14,
             job_days: 90,
             finance_hosts: FinanceHosts::NamedOrLocal,
+            register_by_key: true,
             tls: None,
             connections: Connections::default(),
+            rates: Rates::default(),
             fetch: Fetch::default(),
         }
     }
@@ -211,6 +235,8 @@ impl Settings {
         seconds("connections.handshake_seconds", self.connections.handshake_seconds)?;
         seconds("connections.header_seconds", self.connections.header_seconds)?;
         seconds("connections.body_seconds", self.connections.body_seconds)?;
+        within("rates.reads", u64::from(self.rates.reads), 1, 100_000)?;
+        within("rates.writes", u64::from(self.rates.writes), 1, 100_000)?;
         within("fetch.bytes_max", self.fetch.bytes_max, 1, i64::MAX as u64)?;
         within("fetch.seconds_max", self.fetch.seconds_max, 1, 30 * 86_400)?;
         within("fetch.redirects_max", u64::from(self.fetch.redirects_max), 0, 20)?;
@@ -336,6 +362,7 @@ mod tests {
         check("listen = \"0.0.0.0:80\"", Err("line 1: listen: 0.0.0.0:80 is not a loopback"));
         check("listen = \"0.0.0.0:80\"\ntls = { certificate = \"c\", key = \"k\" }", Ok(()));
         check("listen = \"0.0.0.0:80\"\nallow_plain = true", Ok(()));
+        check("[rates]\nreads = 0", Err("line 2: rates.reads: must be from 1 to 100000"));
         check("[fetch]\nallow_private = true\nallow_hosts = [\"files\"]", Ok(()));
         check("[fetch]\nseconds_max = 0", Err("line 2: fetch.seconds_max: must be from 1"));
         check("[fetch]\nprivate = true", Err("line 2: unknown field `private`"));

@@ -31,7 +31,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::show))
-        .nest("/api/v1", native::router())
+        .nest("/api/v1", native::router(Arc::clone(&app)))
         .fallback(tencent::answer)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), visit::attend))
         .with_state(app)

@@ -5,11 +5,12 @@
 pub mod copies;
 pub mod imports;
 pub mod instances;
+pub mod registry;
 pub mod requests;
 pub mod uploads;
 pub mod watching;
 
-use store::Error as StoreError;
+use store::{Conflict, Error as StoreError};
 
 use crate::fetch;
 
@@ -36,6 +37,12 @@ pub enum Refusal {
     WrongLogin,
     /// There is no such database, or the login may not enter it.
     NoDatabase,
+    /// A job that has not ended uses it.
+    InUse,
+    /// What leads an instance elsewhere comes without the password.
+    PasswordMissing,
+    /// The settings do not allow it.
+    NotAllowed,
     /// The job has ended.
     Ended,
     /// It is there already.
@@ -67,6 +74,7 @@ impl From<StoreError> for Refusal {
                 tracing::debug!(what, why, "the store does not take it");
                 Refusal::Invalid(what)
             }
+            StoreError::Conflict(Conflict::InUse) => Refusal::InUse,
             StoreError::Conflict(_) => Refusal::Exists,
             StoreError::Finished(_) => Refusal::Ended,
             other => Refusal::Fault(crate::app::told(&other)),

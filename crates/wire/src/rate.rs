@@ -40,6 +40,11 @@ impl RateLimit {
         has_one
     }
 
+    /// Whole requests that were in it when one was last taken out.
+    pub fn left(&self) -> u32 {
+        u32::try_from(self.filled / TOKEN).unwrap_or(self.per_second)
+    }
+
     /// Whether the bucket is full at `now`: then it may be forgotten and made anew.
     pub fn is_full(&self, now: Duration) -> bool {
         let mut later = *self;
@@ -59,7 +64,8 @@ fn taken(limit: &mut RateLimit, milliseconds: u64, tries: usize) -> usize {
 #[test]
 fn a_second_holds_as_many_as_the_rate_says() {
     let mut limit = RateLimit::new(100, Duration::ZERO);
-    assert_eq!(taken(&mut limit, 0, 150), 100);
+    assert_eq!((taken(&mut limit, 0, 40), limit.left()), (40, 60));
+    assert_eq!((taken(&mut limit, 0, 110), limit.left()), (60, 0));
     assert_eq!(taken(&mut limit, 9, 1), 0);
     assert_eq!(taken(&mut limit, 10, 2), 1);
     assert_eq!(taken(&mut limit, 510, 100), 50);

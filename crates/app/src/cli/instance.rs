@@ -1,18 +1,29 @@
-//! `dbferry instance`: the servers that the service imports into. Opens the store itself.
+//! `dbferry instance`: the servers that the service imports into.
+//!
+//! With an account it opens the store itself, as the operator; without one it asks a service, for the
+//! account of its key.
+
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
-use store::{Error as StoreError, Instance, InstanceFilter, InstanceStatus, NewInstance};
+use engine::endpoint::{Endpoint, Secret};
+use store::{
+    Account, Conflict, Error as StoreError, InstanceChange, InstanceFilter, InstanceStatus,
+    NewInstance, Store,
+};
 
 use super::connection;
 use super::key::account;
 use super::serve::Place;
-use super::{Exit, print, remote, wait_for};
+use super::{Exit, complain, print, remote, wait_for};
 use crate::app::{App, open_store, told};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::http::native::instances as native;
+use crate::http::native::instances::Instance;
 use crate::service::instances;
 use crate::size;
+
+mod asked;
 
 /// Arguments of `dbferry instance`.
 #[derive(Debug, ClapArgs)]
@@ -26,36 +37,36 @@ enum Command {
     /// Register a server
     Add(Add),
     /// List an account's instances
-    List {
-        /// The account's name
-        #[arg(long, value_name = "NAME")]
-        account: String,
-        #[command(flatten)]
-        place: Place,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    List(At),
     /// Show an instance
     Show(One),
     /// Look at an instance's server now
     Check(One),
+    /// Change an instance; it keeps its id
+    Set(Set),
     /// Forget an instance
     Remove(One),
+}
+
+/// Whose instances, and where they are kept.
+#[derive(Debug, ClapArgs)]
+struct At {
+    /// The account's name; then the store itself is opened. Without it a service is asked, for the
+    /// account of its key
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    server: remote::Server,
 }
 
 #[derive(Debug, ClapArgs)]
 struct One {
     /// The instance's id
     id: String,
-    /// The account's name
-    #[arg(long, value_name = "NAME")]
-    account: String,
     #[command(flatten)]
-    place: Place,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
+    at: At,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -65,9 +76,6 @@ struct Add {
     /// The server and its administrator: mysql://user:password@host[:port][?tls=…]
     #[arg(long, value_name = "URL")]
     url: String,
-    /// The account that owns it
-    #[arg(long, value_name = "NAME")]
-    account: String,
     /// Its region
     #[arg(long, default_value = "")]
     region: String,
@@ -84,37 +92,129 @@ struct Add {
     #[arg(long, value_name = "N", default_value_t = 0)]
     storage_gb: u32,
     #[command(flatten)]
-    place: Place,
+    at: At,
+}
+
+/// What is not given stays.
+#[derive(Debug, ClapArgs)]
+struct Set {
+    /// The instance's id
+    id: String,
+    /// The server and its administrator, with the password: mysql://user:password@host[:port][?tls=…]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The administrator's new password is the first line of this file
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Ask for the administrator's new password
+    #[arg(long, conflicts_with = "password_file")]
+    ask_password: bool,
+    /// Its region
+    #[arg(long)]
+    region: Option<String>,
+    /// Its zone
+    #[arg(long)]
+    zone: Option<String>,
+    /// Its name, for people
+    #[arg(long)]
+    name: Option<String>,
+    /// Its class
+    #[arg(long)]
+    class: Option<String>,
+    /// The size of its storage in GiB
+    #[arg(long, value_name = "N")]
+    storage_gb: Option<u32>,
+    #[command(flatten)]
+    at: At,
+}
+
+impl Command {
+    fn at(&self) -> &At {
+        match self {
+            Command::Add(add) => &add.at,
+            Command::List(at) => at,
+            Command::Show(one) | Command::Check(one) | Command::Remove(one) => &one.at,
+            Command::Set(set) => &set.at,
+        }
+    }
+}
+
+impl Set {
+    /// The password that is given apart from a URL. The environment's does not count here: who changes
+    /// a name does not mean it.
+    fn password(&self) -> Result<Option<Secret>, String> {
+        if self.password_file.is_none() && !self.ask_password {
+            return Ok(None);
+        }
+        let (file, ask) = (self.password_file.as_deref(), self.ask_password);
+        connection::account_password(file, ask, "the administrator")
+    }
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> Exit {
+    let command = args.command;
+    let At { account, place, server } = command.at();
+    let Some(name) = account.clone() else {
+        let misplaced = if place.data.is_some() || place.store.is_some() {
+            Some("--data and --store go with --account, which opens the store itself")
+        } else if !server.has_key() {
+            Some(
+                "whose instances? --account opens the store itself; DBFERRY_SERVER, \
+                  DBFERRY_KEY_ID and DBFERRY_KEY_SECRET ask a service",
+            )
+        } else {
+            None
+        };
+        if let Some(text) = misplaced {
+            complain(text);
+            return Exit::Usage;
+        }
+        return remote::run(server, async |remote| asked::run(&remote, &command).await);
+    };
     wait_for(async move {
-        match args.command {
-            Command::Add(add) => register(&add).await,
-            Command::List { account, place, json } => list(&account, &place, json).await,
-            Command::Show(one) => show(&one).await,
-            Command::Check(one) => check(&one).await,
-            Command::Remove(one) => remove(&one).await,
+        match &command {
+            Command::Add(add) => register(add, &name).await,
+            Command::List(at) => list(&name, &at.place, at.server.json).await,
+            Command::Show(one) => show(one, &name).await,
+            Command::Check(one) => check(one, &name).await,
+            Command::Set(set) => change(set, &name).await,
+            Command::Remove(one) => remove(one, &name).await,
         }
     })
 }
 
-async fn register(add: &Add) -> Result<(), String> {
-    let endpoint = connection::parse(&add.url)?;
-    let engine = match add.url.starts_with("mariadb://") {
+/// What a URL says of a server: its kind, how to reach it, and the options as they are written.
+fn login(url: &str) -> Result<(store::Engine, Endpoint, String), String> {
+    let mut endpoint = connection::parse(url)?;
+    let engine = match url.starts_with("mariadb://") {
         true => store::Engine::MariaDb,
         false => store::Engine::MySql,
     };
-    let query = add.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    if endpoint.host.is_empty() {
+        endpoint.host = "localhost".to_owned();
+    }
+    let query = url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    Ok((engine, endpoint, query.to_owned()))
+}
+
+/// The store and the account in it.
+async fn open(place: &Place, name: &str) -> Result<(Store, Account), String> {
+    let store = open_store(&place.over(Settings::default())).await?;
+    let account = account(&store, name).await?;
+    Ok((store, account))
+}
+
+async fn register(add: &Add, name: &str) -> Result<(), String> {
+    let (engine, endpoint, query) = login(&add.url)?;
     let password = endpoint.password.as_ref().map(|password| password.reveal()).unwrap_or_default();
     let new = NewInstance {
         id: add.id.clone(),
         name: add.name.clone().unwrap_or_else(|| add.id.clone()),
         engine,
-        host: if endpoint.host.is_empty() { "localhost".to_owned() } else { endpoint.host.clone() },
+        host: endpoint.host.clone(),
         port: endpoint.port,
-        options: instances::kept_options(query),
+        options: instances::kept_options(&query),
         admin_user: endpoint.user.clone(),
         admin_password: store::Secret::from(password),
         region: add.region.clone(),
@@ -122,8 +222,7 @@ async fn register(add: &Add) -> Result<(), String> {
         class: add.class.clone(),
         storage_gb: add.storage_gb,
     };
-    let store = open_store(&add.place.over(Settings::default())).await?;
-    let account = account(&store, &add.account).await?;
+    let (store, account) = open(&add.at.place, name).await?;
     let registered = store.register_instance(account.id, &new, Clock::start().now_ms()).await;
     store.close().await;
     registered.map(|_instance| ()).map_err(|error| match error {
@@ -132,9 +231,37 @@ async fn register(add: &Add) -> Result<(), String> {
     })
 }
 
+async fn change(set: &Set, name: &str) -> Result<(), String> {
+    let mut change = InstanceChange {
+        name: set.name.clone(),
+        region: set.region.clone(),
+        zone: set.zone.clone(),
+        class: set.class.clone(),
+        storage_gb: set.storage_gb,
+        ..InstanceChange::default()
+    };
+    let given = set.password()?;
+    if let Some(url) = &set.url {
+        let (engine, endpoint, query) = login(url)?;
+        let password = endpoint.password.as_ref().map(|password| password.reveal());
+        change.admin_password = Some(store::Secret::from(password.unwrap_or_default()));
+        change.options = Some(instances::kept_options(&query));
+        (change.engine, change.port) = (Some(engine), Some(endpoint.port));
+        (change.host, change.admin_user) = (Some(endpoint.host), Some(endpoint.user));
+    }
+    if let Some(password) = given {
+        change.admin_password = Some(store::Secret::from(password.reveal()));
+    }
+    let (store, account) = open(&set.at.place, name).await?;
+    let changed = store.change_instance(account.id, &set.id, &change).await;
+    store.close().await;
+    let instance = changed.map_err(|error| missing(&set.id, name, &error))?;
+    print_one(&Instance::from(&instance), set.at.server.json);
+    Ok(())
+}
+
 async fn list(name: &str, place: &Place, as_json: bool) -> Result<(), String> {
-    let store = open_store(&place.over(Settings::default())).await?;
-    let account = account(&store, name).await?;
+    let (store, account) = open(place, name).await?;
     let filter = InstanceFilter::ALL;
     let (mut offset, mut all) = (0, Vec::new());
     loop {
@@ -147,29 +274,33 @@ async fn list(name: &str, place: &Place, as_json: bool) -> Result<(), String> {
         }
     }
     store.close().await;
+    let instances: Vec<Instance> = all.iter().map(Instance::from).collect();
     if as_json {
-        let instances: Vec<native::Instance> = all.iter().map(native::Instance::from).collect();
         remote::print_json(&serde_json::json!({"total": all.len(), "instances": instances}));
     } else {
-        all.iter().for_each(|instance| print(&shown(instance)));
+        instances.iter().for_each(|instance| print(&shown(instance)));
     }
     Ok(())
 }
 
-async fn show(one: &One) -> Result<(), String> {
-    let store = open_store(&one.place.over(Settings::default())).await?;
-    let account = account(&store, &one.account).await?;
+async fn show(one: &One, name: &str) -> Result<(), String> {
+    let (store, account) = open(&one.at.place, name).await?;
     let instance = store.instance(account.id, &one.id).await;
     store.close().await;
-    tell(&instance.map_err(|error| missing(one, &error))?, one.json);
+    let instance = instance.map_err(|error| missing(&one.id, name, &error))?;
+    print_one(&Instance::from(&instance), one.at.server.json);
     Ok(())
 }
 
-/// Prints an instance, without its login.
-fn tell(instance: &Instance, as_json: bool) {
-    if as_json {
-        return remote::print_json(&serde_json::json!(native::Instance::from(instance)));
+fn print_one(instance: &Instance, as_json: bool) {
+    match as_json {
+        true => remote::print_json(&serde_json::json!(instance)),
+        false => tell(instance),
     }
+}
+
+/// Prints an instance for people, without its login.
+fn tell(instance: &Instance) {
     print(&shown(instance));
     let Instance { name, region, zone, class, storage_gb, .. } = instance;
     let used = instance.used_bytes.map_or_else(|| "-".to_owned(), size::bytes);
@@ -191,16 +322,16 @@ fn shown(instance: &Instance) -> String {
     format!("{id}  {}  {host}:{port}  {}  {version}\n", engine.name(), status.name())
 }
 
-async fn check(one: &One) -> Result<(), String> {
-    let app = App::open(one.place.over(Settings::default())).await?;
-    let account = account(&app.store, &one.account).await?;
-    let instance = app.store.instance(account.id, &one.id).await;
-    let instance = instance.map_err(|error| missing(one, &error))?;
+async fn check(one: &One, name: &str) -> Result<(), String> {
+    let app = App::open(one.at.place.over(Settings::default())).await?;
+    let account = account(&app.store, name).await?;
+    let missing = |error| missing(&one.id, name, &error);
+    let instance = app.store.instance(account.id, &one.id).await.map_err(missing)?;
     let probe = instances::probe(&app, &instance).await;
     let recorded = app.store.record_probe(&one.id, &probe, app.clock.now_ms()).await;
     recorded.map_err(|error| told(&error))?;
-    let instance = app.store.instance(account.id, &one.id).await;
-    tell(&instance.map_err(|error| missing(one, &error))?, one.json);
+    let instance = app.store.instance(account.id, &one.id).await.map_err(missing)?;
+    print_one(&Instance::from(&instance), one.at.server.json);
     app.store.close().await;
     match probe.status {
         InstanceStatus::Running => Ok(()),
@@ -208,21 +339,19 @@ async fn check(one: &One) -> Result<(), String> {
     }
 }
 
-async fn remove(one: &One) -> Result<(), String> {
-    let store = open_store(&one.place.over(Settings::default())).await?;
-    let account = account(&store, &one.account).await?;
-    let running = store.running_on(&one.id).await.map_err(|error| told(&error))?;
-    if !running.is_empty() {
-        return Err(format!("a job works on {}", one.id));
-    }
+async fn remove(one: &One, name: &str) -> Result<(), String> {
+    let (store, account) = open(&one.at.place, name).await?;
     let removed = store.remove_instance(account.id, &one.id).await;
     store.close().await;
-    removed.map_err(|error| missing(one, &error))
+    removed.map_err(|error| missing(&one.id, name, &error))
 }
 
-fn missing(one: &One, error: &StoreError) -> String {
+fn missing(id: &str, account: &str, error: &StoreError) -> String {
     match error {
-        StoreError::NotFound => format!("account {} has no instance {}", one.account, one.id),
+        StoreError::NotFound => format!("account {account} has no instance {id}"),
+        StoreError::Conflict(Conflict::InUse) => {
+            format!("a job that has not ended uses {id}")
+        }
         other => told(other),
     }
 }

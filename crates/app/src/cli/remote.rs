@@ -82,6 +82,13 @@ impl Trouble {
     }
 }
 
+impl Server {
+    /// Somebody said which key asks.
+    pub fn has_key(&self) -> bool {
+        self.key_id.is_some()
+    }
+}
+
 impl From<reqwest::Error> for Trouble {
     fn from(error: reqwest::Error) -> Trouble {
         // The URL is known, and the reasons lie below.

@@ -66,10 +66,11 @@ async fn handle(
     *asked = Some(action.name());
     // The other dialect has actions of the same names, and other rates for them.
     let bucket = format!("alibaba {key_id}");
-    if !app.rates.take(&bucket, action.name(), action.per_second(), app.clock.uptime()) {
+    let (name, per_second) = (action.name(), action.per_second());
+    if app.rates.take(&bucket, name, per_second, app.clock.uptime()).is_none() {
         return Err(Error::new(Code::ThrottlingUser));
     }
-    let (name, object) = (action.name(), object_of(&action));
+    let object = object_of(&action);
     let result = act(app, account, action, host).await;
     if let Some(object) = object {
         let outcome = result.as_ref().err().map_or("done".to_owned(), Error::word);

@@ -17,10 +17,11 @@ use utoipa::{IntoParams, Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
 use self::events::JobProgress;
-use super::problem::{Document, Kind, Problem, Refused};
+use super::problem::{Document, Kind, Problem, Refused, TooMany};
 use crate::app::App;
 use crate::service::Range;
 
+pub mod admission;
 pub mod events;
 pub mod given;
 pub mod instances;
@@ -38,11 +39,12 @@ const PAGE_MAX: u32 = 1000;
     info(
         title = "dbferry",
         description = "Imports of SQL dumps as durable jobs: send a file, make a job of it, follow \
-                       its events. Times are milliseconds since 1970 (UTC). Fields may be added to \
+                       its events. A key may send so many reads and writes a second as the service's \
+                       settings say; `RateLimit` and `RateLimit-Policy` of every answer tell. Times are milliseconds since 1970 (UTC). Fields may be added to \
                        answers within this version; none changes its meaning.",
     ),
     servers((url = "/api/v1")),
-    components(schemas(Document, JobProgress), responses(Refused)),
+    components(schemas(Document, JobProgress), responses(Refused, TooMany)),
     modifiers(&Finish),
     security(("key" = [])),
 )]
@@ -63,9 +65,10 @@ impl Modify for Finish {
 }
 
 /// The routes, without their `/api/v1`.
-pub fn router() -> Router<Arc<App>> {
+pub fn router(app: Arc<App>) -> Router<Arc<App>> {
     let (routes, document) = described();
     routes
+        .route_layer(axum::middleware::from_fn_with_state(app, admission::admit))
         .route("/openapi.json", get(async move || Json(document)))
         .fallback(async || {
             Problem::new(StatusCode::NOT_FOUND, Kind::NoSuchPath, "there is nothing")
@@ -95,13 +98,13 @@ fn described() -> (Router<Arc<App>>, OpenApi) {
 
 /// Every operation may refuse who asks, and fail.
 fn finish_operations(document: &mut OpenApi) {
-    let refused = || RefOr::<Response>::from(utoipa::openapi::Ref::from_response_name("Refused"));
+    let named = |name| RefOr::<Response>::from(utoipa::openapi::Ref::from_response_name(name));
     for path in document.paths.paths.values_mut() {
         let operations =
             [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch];
         for operation in operations.into_iter().flatten() {
-            for status in ["401", "500"] {
-                operation.responses.responses.insert(status.to_owned(), refused());
+            for (status, name) in [("401", "Refused"), ("429", "TooMany"), ("500", "Refused")] {
+                operation.responses.responses.insert(status.to_owned(), named(name));
             }
         }
     }
@@ -110,7 +113,8 @@ fn finish_operations(document: &mut OpenApi) {
 /// Answers hold every field always, some of them null.
 fn finish_answers(document: &mut OpenApi) {
     // Made by clients, or with fields that are left out.
-    const OTHERS: [&str; 3] = ["JobRequest", "Problem", "JobEvent"];
+    const OTHERS: [&str; 5] =
+        ["JobRequest", "InstanceRequest", "InstanceChange", "Problem", "JobEvent"];
     let Some(components) = &mut document.components else { return };
     for (name, schema) in &mut components.schemas {
         if let RefOr::T(Schema::Object(object)) = schema

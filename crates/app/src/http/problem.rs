@@ -95,6 +95,15 @@ pub enum Kind {
     /// The idempotency key was used for another request.
     #[serde(rename = "urn:dbferry:problem:other-request")]
     OtherRequest,
+    /// The key asks more often than it may.
+    #[serde(rename = "urn:dbferry:problem:too-often")]
+    TooOften,
+    /// A job that has not ended uses the instance.
+    #[serde(rename = "urn:dbferry:problem:in-use")]
+    InUse,
+    /// The operator does not allow it.
+    #[serde(rename = "urn:dbferry:problem:not-allowed")]
+    NotAllowed,
     /// The account has as many event streams open as it may.
     #[serde(rename = "urn:dbferry:problem:too-many")]
     TooMany,
@@ -124,11 +133,28 @@ pub struct Document {
     pub received_bytes: Option<u64>,
 }
 
+/// Which problem an answer tells, among the answer's extensions.
+#[derive(Debug, Clone)]
+pub struct Told(pub String);
+
 /// It was not done: a problem document says why
 #[derive(ToResponse)]
 #[response(content_type = "application/problem+json")]
 #[expect(dead_code, reason = "it describes what `Problem` becomes")]
 pub struct Refused(Document);
+
+/// The key asks more often than it may, or the account waits for as much as it may. Nothing was done
+#[derive(ToResponse)]
+#[response(
+    content_type = "application/problem+json",
+    headers(
+        ("Retry-After" = u32, description = "Seconds after which it may be tried again"),
+        ("RateLimit" = String, description = "What the key has left: `\"reads\";r=0;t=1`"),
+        ("RateLimit-Policy" = String, description = "What it has in all: `\"reads\";q=1000;w=1`"),
+    ),
+)]
+#[expect(dead_code, reason = "it describes what `Problem` becomes")]
+pub struct TooMany(Document);
 
 impl Problem {
     /// A problem in our own words.
@@ -167,6 +193,15 @@ impl From<Refusal> for Problem {
             Refusal::InstanceDown => (CONFLICT, Kind::InstanceDown, "the server does not answer"),
             Refusal::Busy => (CONFLICT, Kind::Busy, "an import runs on the instance"),
             Refusal::WrongLogin => (CONFLICT, Kind::WrongLogin, "the server refuses the login"),
+            Refusal::InUse => (CONFLICT, Kind::InUse, "a job that has not ended uses the instance"),
+            Refusal::PasswordMissing => (
+                StatusCode::BAD_REQUEST,
+                Kind::Invalid,
+                "engine, host, port, tls and user are changed together with the password",
+            ),
+            Refusal::NotAllowed => {
+                (StatusCode::FORBIDDEN, Kind::NotAllowed, "this is for the operator")
+            }
             Refusal::Ended => (CONFLICT, Kind::Ended, "the job has ended"),
             Refusal::Exists => (CONFLICT, Kind::Exists, "it is there already"),
             Refusal::TooLarge => {
@@ -218,8 +253,10 @@ impl From<Refusal> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let kind = self.kind.urn();
+        let told = Told(kind.strip_prefix(TYPE).unwrap_or(&kind).to_owned());
         let document = Document {
-            kind: self.kind.urn(),
+            kind,
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
             detail: self.detail,
@@ -228,6 +265,7 @@ impl IntoResponse for Problem {
         let body = serde_json::to_string(&document).unwrap_or_default();
         let media_type = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, media_type, body).into_response();
+        response.extensions_mut().insert(told);
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme = header::HeaderValue::from_static("Basic realm=\"dbferry\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);

@@ -16,13 +16,21 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Takes one request of a key for an action; false if it comes too soon.
-    pub fn take(&self, key_id: &str, action: &'static str, per_second: u32, now: Duration) -> bool {
+    /// Takes one request of a key for an action, and gives how many are left; nothing if it comes
+    /// too soon.
+    pub fn take(
+        &self,
+        key_id: &str,
+        action: &'static str,
+        per_second: u32,
+        now: Duration,
+    ) -> Option<u32> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS_MAX {
             buckets.retain(|_, bucket| !bucket.is_full(now));
         }
         let bucket = buckets.entry((key_id.to_owned(), action));
-        bucket.or_insert_with(|| RateLimit::new(per_second, now)).take(now)
+        let bucket = bucket.or_insert_with(|| RateLimit::new(per_second, now));
+        bucket.take(now).then(|| bucket.left())
     }
 }

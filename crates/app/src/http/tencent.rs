@@ -140,7 +140,7 @@ async fn handle(
     }
     let action = &call.action;
     let now = app.clock.uptime();
-    if !app.rates.take(&key_id, action.name(), action.per_second(), now) {
+    if app.rates.take(&key_id, action.name(), action.per_second(), now).is_none() {
         return Err(Error::new(Code::RequestLimitExceeded));
     }
     let (name, object) = (action.name(), object_of(action));
@@ -435,6 +435,8 @@ fn refused(refusal: Refusal) -> Error {
         Refusal::Exists | Refusal::TooLarge | Refusal::WrongOffset(_) => Code::InvalidParameter,
         Refusal::Receiving | Refusal::BrokenOff(_) => Code::InvalidParameter,
         Refusal::Pending | Refusal::OtherRequest => Code::InvalidParameter,
+        Refusal::PasswordMissing | Refusal::NotAllowed => Code::InvalidParameter,
+        Refusal::InUse => Code::WrongStatus,
         Refusal::TooMany => Code::RequestLimitExceeded,
         Refusal::WrongEngine => Code::ActionNotSupport,
         Refusal::InstanceDown | Refusal::Busy => Code::WrongStatus,

@@ -64,6 +64,9 @@ pub struct Payload {
     pub fetched: Option<Version>,
     /// When the instance was registered: under its id there may be another one later.
     pub instance_created_at: i64,
+    /// Where the instance was then: on another server nothing tells how far the job is.
+    #[serde(default)]
+    pub address: Option<String>,
     /// The server's account.
     pub user: String,
     /// The database that is selected at the start.
@@ -189,6 +192,7 @@ pub async fn create(app: &App, account: i64, new: NewImport) -> Result<Import, R
         storage_key: found.storage_key,
         fetched,
         instance_created_at: instance.created_at,
+        address: Some(instances::address(&instance)),
         user,
         database: new.database,
         stored_password: stored.is_some(),

@@ -72,6 +72,11 @@ pub async fn busy(app: &App) -> Result<Vec<String>, Refusal> {
     Ok(app.store.instances_in_use().await?)
 }
 
+/// Where an instance is, to be compared.
+pub fn address(instance: &Instance) -> String {
+    format!("{}:{}", instance.host, instance.port)
+}
+
 /// How to reach an instance as `user`.
 pub fn endpoint(
     instance: &Instance,
@@ -95,7 +100,7 @@ pub fn endpoint(
 }
 
 /// The options of a server's URL, as they are kept: a JSON text.
-fn options_of(kept: &str) -> Result<String, Refusal> {
+pub fn options_of(kept: &str) -> Result<String, Refusal> {
     if kept.is_empty() {
         return Ok(String::new());
     }

@@ -1,6 +1,7 @@
 //! The integration tests of the crate, one binary.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod admission;
 mod alibaba_sdk;
 mod benchmark_inputs;
 mod copy;
@@ -8,11 +9,13 @@ mod dry_run;
 mod encryption;
 mod events;
 mod fast;
+mod fence;
 mod fetch;
 mod import_errors;
 mod indexes;
 mod inspect;
 mod installed;
+mod instances;
 mod interrupt;
 mod lexer_oracle;
 mod memory;
@@ -29,6 +32,7 @@ mod resume;
 mod sameness;
 mod sameness_cases;
 mod schema;
+mod sealing_key;
 mod service;
 mod signed;
 mod tencent_sdk;

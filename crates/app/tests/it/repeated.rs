@@ -125,6 +125,7 @@ async fn make_and_die(site: &Site) {
         storage_key: upload.storage_key,
         fetched: None,
         instance_created_at: instance.created_at,
+        address: None,
         user: "root".to_owned(),
         database: Some("imp".to_owned()),
         stored_password: true,

@@ -3,6 +3,7 @@
 //! Promises: a started service listens; a dropped one is killed; what it said is shown when a test
 //! fails. Everything goes through the program's own commands and its port.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -50,7 +51,26 @@ pub(crate) struct Site {
     pub(crate) key: Key,
     options: Vec<String>,
     environment: Vec<(String, String)>,
+    home: Home,
+}
+
+/// Where a service keeps its things.
+struct Home {
     folder: TempDir,
+    /// The store, if it is not in the folder.
+    store: Option<String>,
+}
+
+impl Home {
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The arguments that lead a command there.
+    fn arguments(&self) -> Vec<OsString> {
+        let store = self.store.iter().flat_map(|url| [OsString::from("--store"), url.into()]);
+        ["--data".into(), self.data().into_os_string()].into_iter().chain(store).collect()
+    }
 }
 
 impl Key {
@@ -139,49 +159,73 @@ impl Site {
     pub(crate) fn start_in(options: &[&str], environment: &[(&str, &str)]) -> Site {
         let server = Server::start_with(Flavor::MariaDb, &sameness::options()).unwrap();
         server.sql("CREATE DATABASE imp").unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let key = new_key(&folder, "shop");
-        add_instance(&folder, INSTANCE, &key, &server);
+        Site::start_at(server, None, options, environment)
+    }
+
+    /// The same with the store in a database of its own on its server: a service that stands still may
+    /// hold the lock of a file.
+    pub(crate) fn start_with_store(options: &[&str], environment: &[(&str, &str)]) -> Site {
+        let server = Server::start_with(Flavor::MariaDb, &sameness::options()).unwrap();
+        server.sql("CREATE DATABASE imp; CREATE DATABASE store").unwrap();
+        let store = server.url(Some("store"));
+        Site::start_at(server, Some(store), options, environment)
+    }
+
+    fn start_at(
+        server: Server,
+        store: Option<String>,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Site {
+        let home = Home { folder: tempfile::tempdir().unwrap(), store };
+        let key = new_key(&home, "shop");
+        add_instance(&home, INSTANCE, &key, &server);
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
         let environment: Vec<(String, String)> = environment.iter().map(owned).collect();
-        let mut command = serve(&folder, "127.0.0.1:0", &options);
+        let mut command = serve(&home, "127.0.0.1:0", &options);
         let service = Service::start(command.envs(environment.clone()));
-        Site { service, server, key, options, environment, folder }
+        Site { service, server, key, options, environment, home }
     }
 
     /// Starts the service again at the same address. It must have been ended before.
     pub(crate) fn restart(&mut self) {
         let address = self.service.address.clone();
-        let mut command = serve(&self.folder, &address, &self.options);
+        let mut command = serve(&self.home, &address, &self.options);
         self.service = Service::start(command.envs(self.environment.clone()));
+    }
+
+    /// Starts a second service on the same store, which is the site's from now on; gives the first.
+    pub(crate) fn start_second(&mut self) -> Service {
+        let second = Service::start(&mut serve(&self.home, "127.0.0.1:0", &self.options));
+        std::mem::replace(&mut self.service, second)
     }
 
     /// The service's data folder.
     pub(crate) fn data(&self) -> PathBuf {
-        data(&self.folder)
+        self.home.data()
     }
 
     /// A folder that goes with the site.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
+        let path = self.home.folder.path().join(name);
         std::fs::create_dir_all(&path).unwrap();
         path
     }
 
     /// A key of another account, which is made if it is new.
     pub(crate) fn new_key(&self, account: &str) -> Key {
-        new_key(&self.folder, account)
+        new_key(&self.home, account)
     }
 
     /// Switches a key off.
     pub(crate) fn disable(&self, key: &Key) {
-        run(dbferry().args(["key", "disable", &key.id, "--account", &key.account]), &self.folder);
+        run(dbferry().args(["key", "disable", &key.id, "--account", &key.account]), &self.home);
     }
 
     /// Registers the server once more, for another account.
     pub(crate) fn add_instance(&self, id: &str, key: &Key) {
-        add_instance(&self.folder, id, key, &self.server);
+        add_instance(&self.home, id, key, &self.server);
     }
 
     /// Registers any server, with further arguments.
@@ -190,13 +234,13 @@ impl Site {
         let mut command = dbferry();
         // What is given last would be refused as given twice.
         let own = if arguments.contains(&"--region") { &own[..4] } else { &own[..] };
-        run(command.args(["instance", "add", id]).args(own).args(arguments), &self.folder);
+        run(command.args(["instance", "add", id]).args(own).args(arguments), &self.home);
     }
 
     /// Has the service look at an instance.
     pub(crate) fn look_at(&self, id: &str, key: &Key) {
         let arguments = ["instance", "check", id, "--account", &key.account];
-        run(dbferry().args(arguments), &self.folder);
+        run(dbferry().args(arguments), &self.home);
     }
 
     /// What the next [`Site::restart`] leaves out of the environment: all that it began with.
@@ -218,7 +262,7 @@ impl Site {
 
     /// Runs a command of the program on the site's own folder, which has to succeed; what it printed.
     pub(crate) fn dbferry(&self, arguments: &[&str]) -> String {
-        run(dbferry().args(arguments), &self.folder)
+        run(dbferry().args(arguments), &self.home)
     }
 
     /// Sends a file to the upload area of a key's account.
@@ -274,14 +318,14 @@ impl Site {
     }
 }
 
-fn serve(folder: &TempDir, listen: &str, options: &[String]) -> Command {
+fn serve(home: &Home, listen: &str, options: &[String]) -> Command {
     let mut command = dbferry();
-    command.args(["serve", "--listen", listen, "--data"]).arg(data(folder)).args(options);
+    command.args(["serve", "--listen", listen]).args(home.arguments()).args(options);
     command
 }
 
-fn new_key(folder: &TempDir, account: &str) -> Key {
-    let text = run(dbferry().args(["key", "create", "--account", account, "--json"]), folder);
+fn new_key(home: &Home, account: &str) -> Key {
+    let text = run(dbferry().args(["key", "create", "--account", account, "--json"]), home);
     let made: serde_json::Value = serde_json::from_str(&text).unwrap();
     let field = |name: &str| made[name].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
     assert_eq!(field("account"), account);
@@ -293,19 +337,15 @@ fn new_key(folder: &TempDir, account: &str) -> Key {
     }
 }
 
-fn add_instance(folder: &TempDir, id: &str, key: &Key, server: &Server) {
+fn add_instance(home: &Home, id: &str, key: &Key, server: &Server) {
     let url = server.url(None);
     let arguments = ["--url", &url, "--account", &key.account, "--region", REGION];
-    run(dbferry().args(["instance", "add", id]).args(arguments), folder);
-}
-
-fn data(folder: &TempDir) -> PathBuf {
-    folder.path().join("data")
+    run(dbferry().args(["instance", "add", id]).args(arguments), home);
 }
 
 /// Runs a command that has to succeed; what it printed.
-fn run(command: &mut Command, folder: &TempDir) -> String {
-    let output = command.arg("--data").arg(data(folder)).output().unwrap();
+fn run(command: &mut Command, home: &Home) -> String {
+    let output = command.args(home.arguments()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

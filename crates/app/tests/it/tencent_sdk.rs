@@ -16,6 +16,7 @@ use sandbox::{Flavor, Server, state};
 use crate::fetch::{self, Files};
 use crate::installed;
 use crate::interrupt::wait_until;
+use crate::native::ask;
 use crate::prefix::Random;
 use crate::service::{INSTANCE, Key, REGION, Site};
 
@@ -281,9 +282,7 @@ fn an_import_survives_that_the_service_is_killed() {
 /// A job as the native API shows it, which spells its id without hyphens.
 fn native_job(site: &Site, job: &str) -> serde_json::Value {
     let path = format!("/api/v1/jobs/{}", job.replace('-', ""));
-    let answer = site.request("GET", &path, &site.key, b"");
-    let (_, document) = answer.split_once("\r\n\r\n").unwrap();
-    serde_json::from_str(document).unwrap_or_else(|_| panic!("{answer}"))
+    ask(site, &site.key, "GET", &path, b"").1
 }
 
 /// A dump of many small tables and a large one with indexes that are built after its rows.

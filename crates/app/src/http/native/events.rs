@@ -94,7 +94,6 @@ enum JobEventKind {
         (status = 204, description = "The job has ended, and there is no event after that one"),
         (status = 400, response = Refused),
         (status = 404, response = Refused),
-        (status = 429, response = Refused),
     ),
 )]
 async fn job_events(

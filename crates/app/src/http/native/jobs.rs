@@ -285,6 +285,7 @@ async fn create_job(
     InBody(request): InBody<JobRequest>,
 ) -> Result<Response, Problem> {
     let account = principal.account;
+    principal.about.set(&request.instance);
     let key = idempotency_key(&headers)?;
     let digest = request.digest();
     let new = request.import()?;

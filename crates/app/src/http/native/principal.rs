@@ -8,20 +8,25 @@ use axum::http::{StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::admission::About;
 use crate::app::App;
 use crate::http::problem::{Kind, Problem};
 use crate::service::Refusal;
 
 /// Whoever showed a key that is good.
+#[derive(Debug, Clone)]
 pub struct Principal {
     /// The key's account.
     pub account: i64,
+    /// The key's id.
+    pub key_id: String,
+    /// What the request is about, for the audit log.
+    pub about: About,
 }
 
-impl FromRequestParts<Arc<App>> for Principal {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+impl Principal {
+    /// Finds out by what the request shows.
+    pub async fn shown(parts: &Parts, app: &App) -> Result<Principal, Problem> {
         let (key_id, secret) = shown(parts).ok_or_else(refused)?;
         let known = match app.store.credentials(&key_id).await {
             Ok(known) => known,
@@ -33,9 +38,20 @@ impl FromRequestParts<Arc<App>> for Principal {
             secret.as_bytes(),
         );
         match is_right {
-            Ok(()) if known.enabled => Ok(Principal { account: known.account }),
+            Ok(()) if known.enabled => {
+                Ok(Principal { account: known.account, key_id, about: About::default() })
+            }
             _ => Err(refused()),
         }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Principal {
+    type Rejection = Problem;
+
+    /// Who was let in.
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
+        parts.extensions.get::<Principal>().cloned().ok_or_else(refused)
     }
 }
 
