@@ -110,7 +110,8 @@ fn finish_operations(document: &mut OpenApi) {
 /// Answers hold every field always, some of them null.
 fn finish_answers(document: &mut OpenApi) {
     // Made by clients, or with fields that are left out.
-    const OTHERS: [&str; 3] = ["JobRequest", "Problem", "JobEvent"];
+    const OTHERS: [&str; 5] =
+        ["ImportRequest", "CopyRequest", "CopiedDatabase", "Problem", "JobEvent"];
     let Some(components) = &mut document.components else { return };
     for (name, schema) in &mut components.schemas {
         if let RefOr::T(Schema::Object(object)) = schema

@@ -4,6 +4,7 @@
 mod alibaba_sdk;
 mod benchmark_inputs;
 mod copy;
+mod copy_jobs;
 mod dry_run;
 mod encryption;
 mod events;
