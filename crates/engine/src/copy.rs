@@ -503,6 +503,7 @@ impl Run<'_> {
             report.notes.extend(objects::doubts(program.program, &finally));
         }
         objects::make(main, &making, &programs).await?;
+        failpoint::pass("programs tried");
         objects::remove(main, &programs).await?;
         Ok(makes)
     }
