@@ -85,7 +85,7 @@ impl Ready {
         match self {
             Ready::Import(import) if is_over => import::clean_up(import).await,
             Ready::Import(_) => Ok(()),
-            Ready::Copy(copy) => copy.clean_up().await,
+            Ready::Copy(copy) => copy.clean_up(is_over).await,
         }
     }
 }

@@ -5,6 +5,7 @@
 pub mod copies;
 pub mod imports;
 pub mod instances;
+pub mod jobs;
 pub mod registry;
 pub mod requests;
 pub mod uploads;

@@ -15,6 +15,7 @@ use dump::token::Target;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::guard::Definer;
+use crate::import::indexes::deferral::identifier;
 use crate::import::indexes::definition;
 use crate::import::{Surroundings, target_of};
 use crate::mysql::conn::Conn;
@@ -30,6 +31,7 @@ use objects::Making;
 use publish::Place;
 use rename::Renaming;
 use report::{Failure, Report, SnapshotReport, TableReport, Verified};
+use resume::{Head, Inheritance, Past};
 use snapshot::Snapshot;
 use staging::Staging;
 
@@ -46,8 +48,10 @@ pub mod precheck;
 pub mod publish;
 pub mod rename;
 pub mod report;
+pub mod resume;
 pub mod rows;
 pub mod session;
+pub mod sift;
 pub mod snapshot;
 pub mod staging;
 pub mod table;
@@ -78,6 +82,8 @@ pub struct Options {
     /// Names what the copy makes on the target for its own use: up to 32 letters and digits, unlike
     /// those of any other copy.
     pub tag: String,
+    /// What is done with copies that died.
+    pub past: Past,
 }
 
 /// Copies databases of `source` to `target`.
@@ -135,6 +141,14 @@ struct Known {
     target: ServerFacts,
 }
 
+/// How the tables come about.
+#[derive(Clone, Copy)]
+struct Planned<'a> {
+    databases: &'a [Database],
+    makes: &'a [Vec<plan::TableMake>],
+    kept: &'a Inheritance,
+}
+
 /// A copy that only has to be shown.
 struct Prepared {
     main: Conn,
@@ -145,20 +159,30 @@ impl Run<'_> {
     async fn all(&self, report: &mut Report) -> Result<()> {
         let Surroundings { stop, .. } = self.surroundings;
         let known = or_stopped(stop, self.look(report)).await?;
-        for repaired in or_stopped(stop, journal::repair(self.target, None, Wait::None)).await? {
+        let repairs = journal::repair_past(self.target, &self.options.past);
+        for repaired in or_stopped(stop, repairs).await? {
             report.notes.push(format!("an earlier copy had died: {}", repaired.what));
         }
         let staging = Staging::new(&self.options.tag, &self.options.databases);
         let prepared = or_stopped(stop, self.prepare(&known, &staging, report)).await;
         let outcome = match prepared {
-            Ok(prepared) => self.publish(&known, prepared, &staging).await,
-            Err(error) => Err(error),
+            Ok(prepared) => {
+                report.resumable = false;
+                self.publish(&known, prepared, &staging).await
+            }
+            Err(error) => {
+                report.resumable &= self.options.past.is_kept() && is_break(&error);
+                Err(error)
+            }
         };
         if outcome.is_err() {
             // What still runs on either side is of no more use, and may hold what is to be removed.
             self.connections.end().await;
         }
         report.published = outcome.is_ok();
+        if report.resumable {
+            return outcome;
+        }
         if let Err(error) =
             journal::repair(self.target, Some(&self.options.tag), Wait::ForDead).await
         {
@@ -263,12 +287,18 @@ impl Run<'_> {
         let journal = Journal::new(&self.options.tag);
         journal.sign(&mut main).await?;
         journal.open(&mut main).await?;
-        let makes = self.make_all(&mut main, known, staging, &databases, report).await?;
+        let head = Head::new(&there, &self.options.databases);
+        let kept = self.inherit(&mut main, known, (&head, &databases), report).await?;
+        journal.describe(&mut main, &resume::entries(&databases, &head)).await?;
+        report.resumable = true;
+        let makes = self.make_all(&mut main, known, staging, (&databases, &kept), report).await?;
+        kept.release(&mut main, self.target).await?;
         let readers = std::mem::take(&mut snapshot.readers);
-        let (jobs, rows) =
-            self.bring_rows(known, staging, &databases, &makes, readers, report).await?;
+        let plan = Planned { databases: &databases, makes: &makes, kept: &kept };
+        let (jobs, rows) = self.bring_rows(known, staging, plan, readers, report).await?;
         failpoint::pass("rows copied");
         self.finish_tables(&jobs, rows, report).await?;
+        counters(&mut main, staging, &databases, &kept).await?;
         foreign_keys(&mut main, &databases, &makes).await?;
         if known.source.version_text == known.target.version_text {
             check_definitions(&mut main, &known.target, staging, &databases, &makes).await?;
@@ -277,6 +307,24 @@ impl Run<'_> {
         there.close().await;
         snapshot.close().await;
         Ok(Prepared { main, databases })
+    }
+
+    /// Takes over what a copy that died has left, if that is wanted.
+    async fn inherit(
+        &self,
+        main: &mut Conn,
+        known: &Known,
+        (head, databases): (&Head, &[Database]),
+        report: &mut Report,
+    ) -> Result<Inheritance> {
+        let past = &self.options.past;
+        if !past.is_kept() {
+            return Ok(Inheritance::default());
+        }
+        let tag = self.options.tag.as_str();
+        let kept = resume::claim(main, (tag, past), (head, databases), &known.target).await?;
+        report.resumed = (!kept.is_empty()).then(|| kept.tables());
+        Ok(kept)
     }
 
     async fn snapshot(
@@ -315,8 +363,7 @@ impl Run<'_> {
         &self,
         known: &Known,
         staging: &Staging,
-        databases: &[Database],
-        makes: &[Vec<plan::TableMake>],
+        Planned { databases, makes, kept }: Planned<'_>,
         readers: Vec<Conn>,
         report: &mut Report,
     ) -> Result<(Arc<Vec<Job>>, data::Rows)> {
@@ -335,10 +382,18 @@ impl Run<'_> {
         let expected = jobs.iter().map(|job| job.table.rows_estimated).sum();
         self.surroundings.progress.expected_rows.store(expected, Ordering::Relaxed);
         let began = Instant::now();
+        let name = |d: usize, t: usize| databases[d].tables[t].name.as_str();
+        let inherited: Vec<bool> = order.iter().map(|(d, t)| kept.has(*d, name(*d, *t))).collect();
+        let (sifted, readers) = self.sift(known, &jobs, &inherited, readers).await?;
+        let keys = order.iter().map(|(d, t)| match kept.has_keys(*d, name(*d, *t)) {
+            true => None,
+            false => makes[*d][*t].keys.clone(),
+        });
         let rows = data::run(data::Parts {
             jobs: Arc::clone(&jobs),
-            keys: order.iter().map(|(d, t)| makes[*d][*t].keys.clone()).collect(),
+            keys: keys.collect(),
             readers,
+            sifted,
             target: self.target.clone(),
             flavor,
             connections: self.connections.clone(),
@@ -349,6 +404,29 @@ impl Run<'_> {
         report.data_seconds = began.elapsed().as_secs_f64();
         self.counted(&jobs, &rows.tables, report);
         Ok((jobs, rows))
+    }
+
+    /// Keeps of inherited rows those that are as the snapshot has them.
+    async fn sift(
+        &self,
+        known: &Known,
+        jobs: &Arc<Vec<Job>>,
+        inherited: &[bool],
+        readers: Vec<Conn>,
+    ) -> Result<(Vec<Option<Vec<sift::Part>>>, Vec<Conn>)> {
+        if !inherited.contains(&true) {
+            return Ok((Vec::new(), readers));
+        }
+        let parts = sift::Parts {
+            jobs,
+            inherited,
+            target: self.target,
+            flavor: known.target.flavor,
+            connections: self.connections,
+            progress: &self.surroundings.progress,
+            chunk_bytes: self.options.chunk_bytes,
+        };
+        sift::run(parts, readers).await
     }
 
     /// Compares the rows while the last keys are built.
@@ -390,7 +468,7 @@ impl Run<'_> {
         main: &mut Conn,
         known: &Known,
         staging: &Staging,
-        databases: &[Database],
+        (databases, kept): (&[Database], &Inheritance),
         report: &mut Report,
     ) -> Result<Vec<Vec<plan::TableMake>>> {
         let renaming = staging.renaming(&self.options.databases);
@@ -398,11 +476,14 @@ impl Run<'_> {
         for (index, database) in databases.iter().enumerate() {
             staging.make(main, index, database).await?;
         }
+        if !kept.is_empty() {
+            kept.adopt(main, staging).await?;
+        }
         for (index, database) in databases.iter().enumerate() {
             let schema = staging.of(index);
             let tables = database.tables.iter().map(|table| plan::table(schema, table, &renaming));
             makes.push(tables.collect::<Vec<_>>());
-            staging.make_tables(main, index, database, &makes[index]).await?;
+            staging.make_tables(main, index, database, &makes[index], kept).await?;
             report.objects += (database.programs.len() + database.sequences.len()) as u64;
         }
         let making = self.making(known, &renaming, false);
@@ -422,6 +503,7 @@ impl Run<'_> {
             report.notes.extend(objects::doubts(program.program, &finally));
         }
         objects::make(main, &making, &programs).await?;
+        failpoint::pass("programs tried");
         objects::remove(main, &programs).await?;
         Ok(makes)
     }
@@ -445,6 +527,7 @@ impl Run<'_> {
             let entry = TableReport {
                 target: format!("{}.{}", target_of(&job.source), job.table.name),
                 rows: table.rows,
+                rows_kept: table.rows_kept,
                 bytes: table.bytes,
                 chunks: table.chunks.len(),
                 warnings: table.warnings,
@@ -538,6 +621,30 @@ fn judge(jobs: &[Job], tables: &[Arrived], report: &Report) -> Result<()> {
         Some((job, _)) => error.in_table(Some(&job.source), job.table.name.clone()),
         None => error,
     })
+}
+
+/// Whether a copy that ended so may be gone on with: nothing was wrong with what it had done.
+fn is_break(error: &Error) -> bool {
+    use ErrorKind::{DiskFull, Interrupted, LostConnection, Unreachable};
+    matches!(error.kind, Interrupted | LostConnection | Unreachable | DiskFull)
+}
+
+/// Sets the next AUTO_INCREMENT values of tables that were made by an earlier copy.
+async fn counters(
+    main: &mut Conn,
+    staging: &Staging,
+    databases: &[Database],
+    kept: &Inheritance,
+) -> Result<()> {
+    for (index, database) in databases.iter().enumerate() {
+        for table in database.tables.iter().filter(|table| kept.has(index, &table.name)) {
+            let Some(next) = table.auto_increment else { continue };
+            let (schema, name) = (identifier(staging.of(index)), identifier(&table.name));
+            let sql = format!("ALTER TABLE {schema}.{name} AUTO_INCREMENT = {next}");
+            main.query(sql.as_bytes()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the foreign keys, when all tables have all their rows and keys.

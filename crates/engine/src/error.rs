@@ -43,7 +43,7 @@ pub enum ErrorKind {
     Input,
     /// Our policy refuses this.
     Refused,
-    /// An import cannot be resumed.
+    /// An import or a copy cannot be resumed.
     Resume,
     /// Another process has taken the import over: this one writes nothing any more.
     Superseded,
@@ -306,9 +306,7 @@ fn policy(kind: ErrorKind) -> Policy {
         }
         ErrorKind::Input => (Never, 1, Some("check that the file is complete and readable")),
         ErrorKind::Refused => (Never, 1, Some("see what --policy and --allow-file-access allow")),
-        ErrorKind::Resume => {
-            (Never, 2, Some("without --resume the import begins anew at the file's start"))
-        }
+        ErrorKind::Resume => (Never, 2, Some("without --resume it begins anew at the start")),
         ErrorKind::Superseded => (Never, 3, Some("it goes on where it was taken over")),
         ErrorKind::Interrupted => (Never, 130, None),
         ErrorKind::Internal => (Never, 1, Some("this is a fault of dbferry: please report it")),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::{Args as ClapArgs, ValueEnum};
 use engine::copy::chunk::CHUNK_BYTES;
 use engine::copy::report::{Failure, Report, Verified};
+use engine::copy::resume::Past;
 use engine::copy::{self, LANES_MAX, Options};
 use engine::endpoint::Endpoint;
 use engine::import::Surroundings;
@@ -50,6 +51,10 @@ pub struct Args {
     /// Exits with 1 if the copy would fail
     #[arg(long, conflicts_with = "verify_only")]
     dry_run: bool,
+    /// Go on with what a copy of the same databases has left that was killed or broke off, and if this
+    /// one breaks off, leave what it has brought for the next. Without it such a rest is removed
+    #[arg(long, conflicts_with_all = ["verify_only", "dry_run"])]
+    resume: bool,
     /// DEFINER clauses: keep, strip (the copying account becomes the definer), or USER@HOST
     #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
     definer: Definer,
@@ -123,6 +128,7 @@ pub fn run(args: Args) -> Exit {
     let facts = outcome::Facts {
         source: settings.source.redacted(),
         target: settings.target.redacted(),
+        databases: shown(&settings.options.databases),
         exit,
         doing: settings.doing,
     };
@@ -160,6 +166,7 @@ fn resolve(args: Args) -> Result<Settings, String> {
             load_data: !args.no_load_data,
             chunk_bytes: args.chunk_bytes.max(1),
             tag,
+            past: if args.resume { Past::Resume } else { Past::Remove },
         },
         doing: match (args.verify_only, args.dry_run) {
             (true, _) => Doing::Compare,
@@ -177,8 +184,17 @@ fn without_database(endpoint: Endpoint, option: &str) -> Result<Endpoint, String
     }
 }
 
+/// The databases as they are asked for.
+fn shown(databases: &[(String, String)]) -> String {
+    let pair = |(from, to): &(String, String)| match from == to {
+        true => from.clone(),
+        false => format!("{from}:{to}"),
+    };
+    databases.iter().map(pair).collect::<Vec<_>>().join(",")
+}
+
 /// `a`, or `a:b`.
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     let (from, to) = text.split_once(':').unwrap_or((text, text));
     if from.is_empty() || to.is_empty() || to.contains(':') {
         return Err("expected NAME or NAME:NEW_NAME".to_owned());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::remote::{self, Remote, Trouble};
 use super::uploads::Page;
-use super::{Exit, connection, print, say};
+use super::{Exit, connection, copy, print, say};
 use crate::clock::random_uuid;
 use crate::http::native::jobs::{IDEMPOTENCY_KEY, Job, JobState, Jobs};
 
@@ -32,13 +32,15 @@ pub struct Args {
 enum Command {
     /// Import an uploaded file, or one from a URL, into an instance
     Import(Import),
+    /// Copy databases of one instance into another
+    Copy(Copy),
     /// List jobs, the newest first
     List(List),
     /// Show a job
     Show(One),
     /// Follow a job to its end
     Watch(One),
-    /// Stop a job; what it brought in stays
+    /// Stop a job. What an import brought in stays; after a copy the target shows what it showed before
     Cancel(One),
 }
 
@@ -77,6 +79,34 @@ struct Import {
 }
 
 #[derive(Debug, ClapArgs)]
+struct Copy {
+    /// The id of the instance that is read
+    #[arg(long, value_name = "ID")]
+    source: String,
+    /// The id of the instance that is written
+    #[arg(long, value_name = "ID")]
+    instance: String,
+    /// The databases, and after a colon other names for them on the target
+    #[arg(long, value_name = "A,B:C", required = true, value_delimiter = ',', value_parser = copy::pair)]
+    databases: Vec<(String, String)>,
+    /// Let the copies take the places of what the target's databases hold. Until the copies are
+    /// complete and compared, the target stays as it is
+    #[arg(long)]
+    replace: bool,
+    /// How the rows are compared afterwards
+    #[arg(long, value_name = "HOW", default_value = "checksum", value_parser = ["none", "rows", "checksum"])]
+    verify: String,
+    /// Makes one job of all requests with this key [default: a new one]
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Follow the job to its end
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    server: remote::Server,
+}
+
+#[derive(Debug, ClapArgs)]
 struct List {
     /// Those in this state: queued, running, succeeded, failed or cancelled; may be repeated
     #[arg(long, value_name = "STATE", value_parser = STATES)]
@@ -104,6 +134,7 @@ pub fn run(args: Args) -> Exit {
         Command::Import(args) => {
             remote::run(&args.server, async |remote| import(&remote, &args).await)
         }
+        Command::Copy(args) => remote::run(&args.server, async |remote| copy(&remote, &args).await),
         Command::List(args) => remote::run(&args.server, async |remote| list(&remote, &args).await),
         Command::Show(one) => remote::run(&one.server, async |remote| show(&remote, &one).await),
         Command::Watch(one) => remote::run(&one.server, async |remote| {
@@ -132,26 +163,51 @@ async fn import(remote: &Remote, args: &Import) -> Result<Exit, Trouble> {
         "user": args.user,
         "password": password.as_ref().map(|password| password.reveal()),
     });
-    let key = args.idempotency_key.clone().unwrap_or_else(random_uuid);
-    let document = make(remote, &request, &key).await?;
-    let job: Job = remote::read(&document)?;
-    if args.watch {
+    let document = make(remote, &request, args.idempotency_key.as_deref()).await?;
+    made(remote, &document, args.watch, args.server.json).await
+}
+
+async fn copy(remote: &Remote, args: &Copy) -> Result<Exit, Trouble> {
+    let databases: Vec<Value> =
+        args.databases.iter().map(|(from, to)| json!({"name": from, "as": to})).collect();
+    let request = json!({
+        "kind": "copy",
+        "source": args.source,
+        "instance": args.instance,
+        "databases": databases,
+        "replace": args.replace,
+        "verify": args.verify,
+    });
+    let document = make(remote, &request, args.idempotency_key.as_deref()).await?;
+    made(remote, &document, args.watch, args.server.json).await
+}
+
+/// Tells of a job that was made, or follows it.
+async fn made(
+    remote: &Remote,
+    document: &Value,
+    watches: bool,
+    as_json: bool,
+) -> Result<Exit, Trouble> {
+    let job: Job = remote::read(document)?;
+    if watches {
         say(&format!("job {}", job.id));
-        return watch::follow(remote, &job.id, args.server.json).await;
+        return watch::follow(remote, &job.id, as_json).await;
     }
-    match args.server.json {
-        true => remote::print_json(&document),
+    match as_json {
+        true => remote::print_json(document),
         false => print(&format!("{}\n", job.id)),
     }
     Ok(Exit::Done)
 }
 
 /// Makes a job; an answer that was lost is asked for again.
-async fn make(remote: &Remote, request: &Value, key: &str) -> Result<Value, Trouble> {
+async fn make(remote: &Remote, request: &Value, key: Option<&str>) -> Result<Value, Trouble> {
+    let key = key.map_or_else(random_uuid, str::to_owned);
     let mut tries = 0;
     loop {
         let post = remote.request(Method::POST, &["jobs"], &[]);
-        let trouble = match remote.ask(post.header(IDEMPOTENCY_KEY, key).json(request)).await {
+        let trouble = match remote.ask(post.header(IDEMPOTENCY_KEY, &key).json(request)).await {
             Ok(document) => return Ok(document),
             Err(trouble) => trouble,
         };

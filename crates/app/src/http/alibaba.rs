@@ -22,7 +22,7 @@ use wire::request::Request;
 use super::traffic::class;
 use super::visit::Answered;
 use crate::app::App;
-use crate::service::copies::{self, NewCopy, Obstacle};
+use crate::service::copies::{self, NewCopy, Obstacle, Terms, Verify};
 use crate::service::{Range, Refusal, instances};
 
 pub mod record;
@@ -162,7 +162,11 @@ async fn import(
     let new = NewCopy {
         source: asked.source_instance_id,
         target: asked.instance_id,
-        databases: asked.databases.into_iter().map(|pair| pair.source).collect(),
+        databases: asked.databases.into_iter().map(|p| (p.source.clone(), p.source)).collect(),
+        replace: true,
+        verify: Verify::Checksum,
+        terms: Terms::Cloud,
+        request: None,
     };
     let copy = copies::create(app, account, new).await.map_err(refused)?;
     Ok(Reply::ImportDatabaseBetweenInstances { import_id: record::id_of(&copy.job)? })
@@ -302,7 +306,7 @@ fn refused(obstacle: Obstacle) -> Error {
         Obstacle::Busy | Obstacle::NotRunning => Code::InstanceStatus,
         Obstacle::Locked => Code::InstanceLocked,
         Obstacle::NoDatabase => Code::DbInfoMalformed,
-        Obstacle::DatabaseLocked => Code::DatabaseStatus,
+        Obstacle::DatabaseLocked | Obstacle::NotEmpty => Code::DatabaseStatus,
         Obstacle::Storage => Code::StorageQuota,
         Obstacle::NoCopy => Code::ImportNotFound,
         Obstacle::Ended => Code::ImportStatus,

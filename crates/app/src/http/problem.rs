@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{ToResponse, ToSchema};
 
 use crate::service::Refusal;
+use crate::service::copies::Obstacle;
 
 /// What all types of problems begin with.
 const TYPE: &str = "urn:dbferry:problem:";
@@ -62,7 +63,7 @@ pub enum Kind {
     /// The instance's server does not answer.
     #[serde(rename = "urn:dbferry:problem:instance-down")]
     InstanceDown,
-    /// An import runs on the instance.
+    /// A job works on the instance.
     #[serde(rename = "urn:dbferry:problem:busy")]
     Busy,
     /// The instance's server refuses the login.
@@ -71,6 +72,18 @@ pub enum Kind {
     /// The instance's server refuses; its error number is told.
     #[serde(rename = "urn:dbferry:problem:server-error")]
     ServerError,
+    /// Both instances are the same, or lead to the same server.
+    #[serde(rename = "urn:dbferry:problem:same-server")]
+    SameServer,
+    /// The server, or one of its databases, takes no writes.
+    #[serde(rename = "urn:dbferry:problem:read-only")]
+    ReadOnly,
+    /// A database holds something, and is not to be replaced.
+    #[serde(rename = "urn:dbferry:problem:not-empty")]
+    NotEmpty,
+    /// The instance has no room for the databases.
+    #[serde(rename = "urn:dbferry:problem:no-room")]
+    NoRoom,
     /// The job has ended.
     #[serde(rename = "urn:dbferry:problem:ended")]
     Ended,
@@ -248,6 +261,32 @@ impl From<Refusal> for Problem {
             }
         };
         Problem::new(status, kind, detail)
+    }
+}
+
+impl From<Obstacle> for Problem {
+    fn from(obstacle: Obstacle) -> Problem {
+        let (kind, detail) = match obstacle {
+            Obstacle::NoInstance => return Refusal::NoInstance.into(),
+            Obstacle::NoDatabase => return Refusal::NoDatabase.into(),
+            Obstacle::NotRunning => return Refusal::InstanceDown.into(),
+            Obstacle::NoCopy => return Refusal::NoJob.into(),
+            Obstacle::Ended => return Refusal::Ended.into(),
+            Obstacle::Other(refusal) => return refusal.into(),
+            Obstacle::SameServer => (Kind::SameServer, "both instances are the same server"),
+            Obstacle::DifferentEngine => (Kind::WrongEngine, "the engines differ"),
+            Obstacle::Engine => (Kind::WrongEngine, "not on this engine"),
+            Obstacle::DifferentRegion => (Kind::Invalid, "the instances are in different regions"),
+            Obstacle::Class => (Kind::Invalid, "instances of this class are not copied"),
+            Obstacle::Busy => (Kind::Busy, "a job works on one of the instances"),
+            Obstacle::Locked => (Kind::ReadOnly, "the target takes no writes"),
+            Obstacle::DatabaseLocked => (Kind::ReadOnly, "a database takes no writes"),
+            Obstacle::NotEmpty => {
+                (Kind::NotEmpty, "a database of the target holds something; replace lets it go")
+            }
+            Obstacle::Storage => (Kind::NoRoom, "the target has no room for the databases"),
+        };
+        Problem::new(StatusCode::CONFLICT, kind, detail)
     }
 }
 

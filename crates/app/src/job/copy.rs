@@ -1,9 +1,9 @@
 //! A job that copies databases of one instance into another: from the job in the store to a run of
 //! the engine.
 //!
-//! A copy cannot be taken up where it was: each attempt begins at the start, under a tag of its own,
-//! when nothing is left of those before it. Promises: what the target shows is replaced wholly or not
-//! at all, and an attempt that was dropped leaves nothing behind.
+//! Each attempt has a tag of its own and takes over what those before it have left: what of theirs is
+//! still under way finds none of its tables any more. Promises: what the target shows is replaced
+//! wholly or not at all, and a job that is over leaves nothing behind.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use engine::copy::chunk::CHUNK_BYTES;
 use engine::copy::journal::{self, Wait};
 use engine::copy::report::{Report, Verified};
+use engine::copy::resume::Past;
 use engine::copy::staging::{PREFIX, Staging};
 use engine::copy::{self, LANES_MAX, Options};
 use engine::endpoint::Endpoint;
@@ -19,12 +20,11 @@ use engine::import::Surroundings;
 use engine::import::guard::Definer;
 use engine::import::table::literal;
 use engine::mysql::conn::Conn;
-use serde_json::json;
 use store::{Claimed, Instance};
 
 use super::import::refused;
 use crate::app::App;
-use crate::service::copies::Payload;
+use crate::service::copies::{Payload, Progress, Success, Verify};
 use crate::service::instances;
 
 /// Digits of the job's public id that its tags begin with; a tag has 32 at most.
@@ -41,7 +41,6 @@ pub struct Ready {
     options: Options,
     /// How the names of what all attempts make on the target begin.
     names: String,
-    attempt: u32,
     source_bytes: Option<u64>,
     /// The engine has come to its end, and has tidied up behind itself.
     is_tidy: AtomicBool,
@@ -61,9 +60,8 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
     Ok(Ready {
         source: instances::as_administrator(app, &source).await.map_err(refused)?,
         target: instances::as_administrator(app, &target).await.map_err(refused)?,
-        options: options(app, payload.databases, tag),
+        options: options(app, &payload, (tag, Past::ResumeOf(tags.clone()))),
         names: format!("{PREFIX}{tags}"),
-        attempt: job.attempt,
         source_bytes: payload.source_bytes,
         is_tidy: AtomicBool::new(false),
     })
@@ -77,18 +75,23 @@ async fn one(app: &App, account: i64, id: &str, created_at: i64) -> Result<Insta
     }
 }
 
-fn options(app: &App, databases: Vec<String>, tag: String) -> Options {
+fn options(app: &App, payload: &Payload, (tag, past): (String, Past)) -> Options {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lanes = if app.settings.lanes == 0 { cores } else { app.settings.lanes };
     Options {
-        databases: databases.into_iter().map(|name| (name.clone(), name)).collect(),
+        databases: payload.pairs(),
         lanes: lanes.min(LANES_MAX),
-        verify: Verified::Checksum,
-        replace: true,
+        verify: match payload.verify {
+            Verify::None => Verified::None,
+            Verify::Rows => Verified::Rows,
+            Verify::Checksum => Verified::Checksum,
+        },
+        replace: payload.replace,
         definer: Definer::Keep,
         load_data: true,
         chunk_bytes: CHUNK_BYTES,
         tag,
+        past,
     }
 }
 
@@ -103,16 +106,14 @@ impl Ready {
 
     /// Runs the copy; gives what the store keeps of a success.
     pub async fn run(&self, surroundings: &Surroundings) -> Result<String, Error> {
-        if self.attempt > 1 {
-            self.tidy().await?;
-        }
         let outcome = copy::run(&self.source, &self.target, &self.options, surroundings).await;
-        let left = match &outcome {
-            Ok(report) => &report.left_behind,
-            Err(failure) => &failure.report.left_behind,
+        let report = match &outcome {
+            Ok(report) => report,
+            Err(failure) => failure.report.as_ref(),
         };
         // A server that went away may be back when the job's end is told.
-        self.is_tidy.store(left.is_empty(), Ordering::Relaxed);
+        let is_tidy = report.left_behind.is_empty() && !report.resumable && report.published;
+        self.is_tidy.store(is_tidy, Ordering::Relaxed);
         outcome.map(|report| succeeded(&report)).map_err(|failure| {
             let mut error = self.in_their_words(failure.error);
             if error.side == Side::Source {
@@ -139,14 +140,14 @@ impl Ready {
         error
     }
 
-    /// Undoes what earlier attempts have left on the target. One of a process that still lives, or
-    /// whose connections are still to go, has to end first.
+    /// Undoes what all attempts have left on the target. One of a process that still lives, or whose
+    /// connections are still to go, has to end first.
     async fn tidy(&self) -> Result<(), Error> {
         let mut conn = Conn::open(&self.target, "copy").await?;
         let found = remains(&mut conn, &self.names).await?;
         for tag in found.iter().filter_map(|name| tag_of(name)).collect::<BTreeSet<_>>() {
             for repaired in journal::repair(&self.target, Some(tag), Wait::ForDead).await? {
-                tracing::info!(tag, what = repaired.what, "an earlier attempt had died");
+                tracing::info!(tag, what = repaired.what, "tidied up after an attempt");
             }
         }
         let found = remains(&mut conn, &self.names).await?;
@@ -164,28 +165,32 @@ impl Ready {
     /// size.
     pub fn told(&self, surroundings: &Surroundings) -> (String, u8) {
         let progress = &surroundings.progress;
-        let bytes = progress.applied_bytes.load(Ordering::Relaxed);
-        let percent = match self.source_bytes {
-            Some(size) if size > 0 => (bytes.saturating_mul(ROWS_PERCENT) / size).min(ROWS_PERCENT),
-            _ => 0,
+        let told = Progress {
+            bytes: progress.applied_bytes.load(Ordering::Relaxed),
+            source_bytes: self.source_bytes,
+            rows: progress.applied_rows.load(Ordering::Relaxed),
+            expected_rows: progress.expected_rows.load(Ordering::Relaxed),
+            activity: progress.activity(),
         };
-        let text = json!({
-            "bytes": bytes,
-            "source_bytes": self.source_bytes,
-            "rows": progress.applied_rows.load(Ordering::Relaxed),
-            "activity": progress.activity(),
-        });
-        (text.to_string(), u8::try_from(percent).unwrap_or(0))
+        // By rows where they are estimated: those of earlier attempts count, whose bytes nobody knows.
+        let part = |done: u64, all: u64| match all {
+            0 => 0,
+            _ => (done.saturating_mul(ROWS_PERCENT) / all).min(ROWS_PERCENT),
+        };
+        let percent = match told.expected_rows {
+            0 => part(told.bytes, told.source_bytes.unwrap_or_default()),
+            rows => part(told.rows, rows),
+        };
+        let text = serde_json::to_string(&told).unwrap_or_default();
+        (text, u8::try_from(percent).unwrap_or(0))
     }
 
-    /// Undoes what a run that was dropped has left.
-    pub async fn clean_up(&self) -> Result<(), Error> {
-        if self.is_tidy.load(Ordering::Relaxed) {
-            return Ok(());
+    /// Removes what a job that is over has left. Until then the next attempt goes on with it.
+    pub async fn clean_up(&self, is_over: bool) -> Result<(), Error> {
+        match is_over && !self.is_tidy.load(Ordering::Relaxed) {
+            true => self.tidy().await,
+            false => Ok(()),
         }
-        journal::repair(&self.target, Some(&self.options.tag), Wait::ForDead)
-            .await
-            .map(|_repaired| ())
     }
 }
 
@@ -197,15 +202,15 @@ pub fn may_be_dropped(surroundings: &Surroundings) -> bool {
 fn succeeded(report: &Report) -> String {
     let rows: u64 = report.tables.values().map(|table| table.rows).sum();
     let bytes: u64 = report.tables.values().map(|table| table.bytes).sum();
-    json!({
-        "tables": report.tables.len(),
-        "rows": rows,
-        "bytes": bytes,
-        "objects": report.objects,
-        "seconds": report.seconds,
-        "left_behind": report.left_behind,
-    })
-    .to_string()
+    let success = Success {
+        tables: report.tables.len() as u64,
+        rows,
+        bytes,
+        objects: report.objects,
+        seconds: report.seconds,
+        left_behind: report.left_behind.clone(),
+    };
+    serde_json::to_string(&success).unwrap_or_default()
 }
 
 /// The target's databases that attempts have made.

@@ -4,12 +4,20 @@
 //! what the store takes; an instance has a part in one copy at a time, from the moment that it is
 //! asked for. The logins are those that the instances were registered with.
 //!
-//! Deliberately not here: copying itself, and databases that get another name or are not there yet.
+//! Some rules are a cloud's own ([`Terms`]): who asks natively may also copy between instances of any
+//! class, region and engine, and into databases of another name or that are not there yet.
+//!
+//! Deliberately not here: copying itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use engine::copy::precheck;
 use serde::{Deserialize, Serialize};
-use store::{Cancelled, Error as StoreError, Instance, Job, JobFilter, NewJob, Page, State};
+use store::{
+    Cancelled, Error as StoreError, Idempotency, Instance, Job, JobFilter, NewJob, Page, State,
+    Turn,
+};
+use utoipa::ToSchema;
 
 use super::{Range, Refusal, imports, instances};
 use crate::app::App;
@@ -31,8 +39,39 @@ pub struct NewCopy {
     pub source: String,
     /// The instance that is written.
     pub target: String,
-    /// The databases, which both have.
-    pub databases: Vec<String>,
+    /// The databases: name on the source, name on the target.
+    pub databases: Vec<(String, String)>,
+    /// What the target's databases hold may be replaced.
+    pub replace: bool,
+    /// How rows are compared afterwards.
+    pub verify: Verify,
+    /// Which rules hold.
+    pub terms: Terms,
+    /// The request, if it may come again.
+    pub request: Option<Turn>,
+}
+
+/// Which rules hold for a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terms {
+    /// Alibaba Cloud's: instances of one engine and region and of certain classes; both have all the
+    /// databases.
+    Cloud,
+    /// Ours: what can be done may be done.
+    Own,
+}
+
+/// How rows are compared after a copy
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// Not at all
+    None,
+    /// They are counted on both sides
+    Rows,
+    /// A digest of each part of each table is computed on both sides
+    #[default]
+    Checksum,
 }
 
 /// What a job has to know, as the store keeps it.
@@ -42,10 +81,68 @@ pub struct Payload {
     pub source_created_at: i64,
     /// When the target was registered.
     pub target_created_at: i64,
-    /// The databases.
+    /// The databases, as the source calls them.
     pub databases: Vec<String>,
     /// Bytes that they had on the source; nothing if it did not tell in time.
     pub source_bytes: Option<u64>,
+    /// What the target calls those that get another name.
+    #[serde(default)]
+    pub renamed: BTreeMap<String, String>,
+    /// What the target's databases hold may be replaced.
+    #[serde(default = "always")]
+    pub replace: bool,
+    /// How rows are compared afterwards.
+    #[serde(default)]
+    pub verify: Verify,
+}
+
+/// Copies that were asked for when there was no choice.
+fn always() -> bool {
+    true
+}
+
+impl Payload {
+    /// The databases: name on the source, name on the target.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let target = |name: &String| self.renamed.get(name).unwrap_or(name).clone();
+        self.databases.iter().map(|name| (name.clone(), target(name))).collect()
+    }
+}
+
+/// How far a copy is
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CopyProgress)]
+pub struct Progress {
+    /// Bytes of rows that were brought
+    pub bytes: u64,
+    /// Bytes that the databases had on the source, by its own estimate
+    pub source_bytes: Option<u64>,
+    /// Rows that are in
+    pub rows: u64,
+    /// Rows that there may be in all, by the source's estimate; 0 while that is not known
+    #[serde(default)]
+    pub expected_rows: u64,
+    /// What it does now: mostly a table
+    pub activity: String,
+}
+
+/// What a copy did
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CopySuccess)]
+pub struct Success {
+    /// Tables that were copied
+    pub tables: u64,
+    /// Their rows
+    pub rows: u64,
+    /// Bytes of rows that the last attempt brought
+    pub bytes: u64,
+    /// Views, routines, triggers, events and sequences
+    pub objects: u64,
+    /// How long the last attempt took
+    pub seconds: f64,
+    /// Databases of the copy on the target that could not be removed
+    #[serde(default)]
+    pub left_behind: Vec<String>,
 }
 
 /// A copy as it is shown.
@@ -82,6 +179,8 @@ pub enum Obstacle {
     NoDatabase,
     /// One of the databases takes no writes.
     DatabaseLocked,
+    /// One of the target's databases holds something, and is not to be replaced.
+    NotEmpty,
     /// The target has no room for the databases.
     Storage,
     /// There is no such copy.
@@ -151,7 +250,17 @@ impl From<StoreError> for Obstacle {
 }
 
 impl Copy {
-    fn of(job: Job) -> Result<Copy, Obstacle> {
+    /// How far it is, once it was begun.
+    pub fn progress(&self) -> Option<Progress> {
+        serde_json::from_str(self.job.progress.as_deref()?).ok()
+    }
+
+    /// What it did, once it has succeeded.
+    pub fn success(&self) -> Option<Success> {
+        serde_json::from_str(self.job.result.as_deref()?).ok()
+    }
+
+    pub(super) fn of(job: Job) -> Result<Copy, Obstacle> {
         let payload = serde_json::from_str(&job.payload)
             .map_err(|_| Refusal::Fault("read a job's payload".to_owned()))?;
         Ok(Copy { job, payload })
@@ -163,28 +272,55 @@ impl Copy {
     }
 }
 
-/// Checks a request and makes a job of it.
+/// Checks a request and makes a job of it; the job of an earlier one if that request comes again.
 pub async fn create(app: &App, account: i64, new: NewCopy) -> Result<Copy, Obstacle> {
+    if let Some(turn) = new.request.as_ref().filter(|turn| turn.is_again) {
+        match app.store.job_by_idempotency_key(account, &turn.job_key).await {
+            Ok(job) => return Copy::of(job),
+            Err(StoreError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     let target = one(app, account, &new.target).await?;
     let source = one(app, account, &new.source).await?;
-    check_instances(&source, &target)?;
+    check_instances(new.terms, &source, &target)?;
+    if precheck::request(&new.databases, false, false).is_err() {
+        return Err(match new.terms {
+            Terms::Cloud => Obstacle::NoDatabase,
+            Terms::Own => Refusal::Invalid("databases").into(),
+        });
+    }
     let doing = doing(app, account).await?;
     if doing.contains_key(&source.id) || doing.contains_key(&target.id) {
         return Err(Obstacle::Busy);
     }
-    let databases = &new.databases;
-    let (there, here) = tokio::try_join!(
-        survey::look(app, &source, databases),
-        survey::look(app, &target, databases)
-    )?;
+    let (names, targets): (Vec<String>, Vec<String>) = new.databases.iter().cloned().unzip();
+    let (there, here) =
+        tokio::try_join!(survey::look(app, &source, &names), survey::look(app, &target, &targets))?;
     check_servers(&new, &target, &there, &here)?;
     let payload = Payload {
         source_created_at: source.created_at,
         target_created_at: target.created_at,
-        databases: new.databases.clone(),
+        databases: names,
         source_bytes: there.bytes,
+        renamed: new.databases.iter().filter(|(from, to)| from != to).cloned().collect(),
+        replace: new.replace,
+        verify: new.verify,
     };
-    let payload = serde_json::to_string(&payload)
+    let job = enqueue(app, account, (&source, &target), &payload, new.request.as_ref()).await?;
+    give_way(app, &job).await?;
+    app.work.notify_one();
+    Copy::of(job)
+}
+
+async fn enqueue(
+    app: &App,
+    account: i64,
+    (source, target): (&Instance, &Instance),
+    payload: &Payload,
+    request: Option<&Turn>,
+) -> Result<Job, Obstacle> {
+    let payload = serde_json::to_string(payload)
         .map_err(|_| Refusal::Fault("write a job's payload".to_owned()))?;
     let exclusive = format!("copy {}", target.id);
     let job = NewJob {
@@ -192,18 +328,16 @@ pub async fn create(app: &App, account: i64, new: NewCopy) -> Result<Copy, Obsta
         instance_id: &target.id,
         source_instance_id: Some(&source.id),
         exclusive_key: Some(&exclusive),
-        idempotency: None,
+        // The same request has the same key, so nothing is left to compare.
+        idempotency: request.map(|turn| Idempotency { key: &turn.job_key, digest: &turn.job_key }),
         payload: &payload,
         secret: None,
     };
-    let job = match app.store.enqueue(account, &job, app.clock.now_ms()).await {
-        Ok(enqueued) => enqueued.job,
-        Err(StoreError::Conflict(_)) => return Err(Obstacle::Busy),
-        Err(error) => return Err(error.into()),
-    };
-    give_way(app, &job).await?;
-    app.work.notify_one();
-    Copy::of(job)
+    match app.store.enqueue(account, &job, app.clock.now_ms()).await {
+        Ok(enqueued) => Ok(enqueued.job),
+        Err(StoreError::Conflict(_)) => Err(Obstacle::Busy),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn one(app: &App, account: i64, id: &str) -> Result<Instance, Obstacle> {
@@ -211,22 +345,31 @@ async fn one(app: &App, account: i64, id: &str) -> Result<Instance, Obstacle> {
 }
 
 /// What can be told without asking the servers.
-fn check_instances(source: &Instance, target: &Instance) -> Result<(), Obstacle> {
+fn check_instances(terms: Terms, source: &Instance, target: &Instance) -> Result<(), Obstacle> {
     if source.id == target.id {
         return Err(Obstacle::SameServer);
     }
+    if terms == Terms::Cloud {
+        check_cloud(source, target)?;
+    }
+    let is_sql_server = |instance: &Instance| instance.engine == store::Engine::SqlServer;
+    match is_sql_server(source) || is_sql_server(target) {
+        true => Err(Obstacle::Engine),
+        false => Ok(()),
+    }
+}
+
+/// What only the cloud's product asks of instances.
+fn check_cloud(source: &Instance, target: &Instance) -> Result<(), Obstacle> {
     if source.engine != target.engine {
         return Err(Obstacle::DifferentEngine);
     }
     if source.region != target.region {
         return Err(Obstacle::DifferentRegion);
     }
-    if !Class::of(source).may_copy() || !Class::of(target).may_copy() {
-        return Err(Obstacle::Class);
-    }
-    match source.engine {
-        store::Engine::MySql | store::Engine::MariaDb => Ok(()),
-        store::Engine::SqlServer => Err(Obstacle::Engine),
+    match Class::of(source).may_copy() && Class::of(target).may_copy() {
+        true => Ok(()),
+        false => Err(Obstacle::Class),
     }
 }
 
@@ -243,12 +386,18 @@ fn check_servers(
     if here.is_read_only {
         return Err(Obstacle::Locked);
     }
-    let is_there = |name: &String| there.databases.contains(name) && here.databases.contains(name);
+    let is_there = |(from, to): &(String, String)| {
+        let may_be_made = new.terms == Terms::Own;
+        there.databases.contains(from) && (may_be_made || here.databases.contains(to))
+    };
     if !new.databases.iter().all(is_there) {
         return Err(Obstacle::NoDatabase);
     }
-    if new.databases.iter().any(|name| here.locked.contains(name)) {
+    if new.databases.iter().any(|(_, to)| here.locked.contains(to)) {
         return Err(Obstacle::DatabaseLocked);
+    }
+    if !new.replace && new.databases.iter().any(|(_, to)| here.filled.contains(to)) {
+        return Err(Obstacle::NotEmpty);
     }
     // The old databases stay until the new ones are complete.
     let room = u64::from(target.storage_gb).saturating_mul(GIB);

@@ -129,7 +129,7 @@ pub struct Failure {
 }
 
 impl Import {
-    fn of(job: Job) -> Result<Import, Refusal> {
+    pub(super) fn of(job: Job) -> Result<Import, Refusal> {
         let payload = serde_json::from_str(&job.payload)
             .map_err(|_| Refusal::Fault("read a job's payload".to_owned()))?;
         Ok(Import { job, payload })

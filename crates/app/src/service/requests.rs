@@ -37,11 +37,7 @@ pub async fn begin(app: &App, account: i64, key: &str, digest: &str) -> Result<O
 }
 
 /// Keeps the answer of what was done, forgets what was refused, and hands it on.
-pub async fn end(
-    app: &App,
-    turn: &Turn,
-    answer: Result<String, Refusal>,
-) -> Result<String, Refusal> {
+pub async fn end<E>(app: &App, turn: &Turn, answer: Result<String, E>) -> Result<String, E> {
     let ended = match &answer {
         Ok(text) => app.store.answer_request(turn, text).await,
         Err(_) => app.store.drop_request(turn).await,

@@ -124,12 +124,12 @@ const HERE: &str = "
 ";
 
 /// A lock that another client of a server holds; dropped, it goes.
-struct Held {
+pub(crate) struct Held {
     child: Child,
 }
 
 impl Held {
-    fn on(server: &Server, tables: &str) -> Held {
+    pub(crate) fn on(server: &Server, tables: &str) -> Held {
         let mut command = server.client().unwrap();
         command.args(["--unbuffered", "--batch", "--skip-column-names"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

@@ -15,6 +15,7 @@ mod consistency;
 mod crash;
 mod keys;
 mod refusals;
+mod resume;
 mod snapshot;
 
 /// A source and a target.

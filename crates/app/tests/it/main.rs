@@ -5,6 +5,7 @@ mod admission;
 mod alibaba_sdk;
 mod benchmark_inputs;
 mod copy;
+mod copy_jobs;
 mod dry_run;
 mod encryption;
 mod events;

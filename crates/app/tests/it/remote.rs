@@ -34,7 +34,7 @@ fn command(site: &Site, key: &Key, arguments: &[&str]) -> Command {
 
 /// Runs the program; what it printed if it ended so.
 #[track_caller]
-fn run(site: &Site, arguments: &[&str], exit: i32) -> (String, String) {
+pub(crate) fn run(site: &Site, arguments: &[&str], exit: i32) -> (String, String) {
     ended(command(site, &site.key, arguments).output().unwrap(), exit)
 }
 

@@ -14,10 +14,12 @@ use super::chunk::{Chunk, Walk};
 use super::connections::Connections;
 use super::lane::{self, Copied, Job, Shared};
 use super::session;
+use super::sift::Part;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::Conn;
 use crate::mysql::facts::Flavor;
+use crate::run::failpoint;
 use crate::run::progress::Progress;
 
 /// Chunks that wait for a lane.
@@ -46,6 +48,8 @@ pub struct Parts {
     pub progress: Arc<Progress>,
     /// Bytes of a chunk.
     pub chunk_bytes: u64,
+    /// By table: its parts, if some of them are in already.
+    pub sifted: Vec<Option<Vec<Part>>>,
 }
 
 /// What became of a table.
@@ -59,6 +63,8 @@ pub struct Arrived {
     pub is_cut: bool,
     /// Rows that are in.
     pub rows: u64,
+    /// Those of them that an earlier copy had brought.
+    pub rows_kept: u64,
     /// Bytes of their text.
     pub bytes: u64,
     /// Warnings of the target.
@@ -100,6 +106,8 @@ impl Builders {
 pub enum Told {
     /// A chunk of this table is to be copied.
     Cut(usize, Chunk),
+    /// A chunk of this table, of so many rows, need not be copied.
+    Kept(usize, Chunk, u64),
     /// There are no more chunks of this table.
     Walked(usize),
     /// A chunk is in.
@@ -110,8 +118,8 @@ pub enum Told {
 
 /// Copies all rows.
 pub async fn run(parts: Parts) -> Result<Rows> {
-    let Parts { jobs, keys, mut readers, target, flavor, connections, progress, chunk_bytes } =
-        parts;
+    let Parts { jobs, keys, mut readers, target, flavor, connections, .. } = parts;
+    let Parts { progress, chunk_bytes, sifted, .. } = parts;
     // The only reader has to walk as well, so it does not cut.
     let walker = if readers.len() > 1 { readers.pop() } else { None };
     let chunk_bytes = if walker.is_some() { chunk_bytes } else { u64::MAX };
@@ -141,7 +149,7 @@ pub async fn run(parts: Parts) -> Result<Rows> {
     drop(shared);
     let mut walk_task = JoinSet::new();
     walk_task.spawn(async move {
-        let walked = walk(walker, &jobs, &chunks, &teller, chunk_bytes).await;
+        let walked = walk(walker, (&jobs, sifted), &chunks, &teller, chunk_bytes).await;
         or_tell(walked, &teller).await
     });
     let tables = follow(told, &mut builders, &keys, to_build).await?;
@@ -177,11 +185,20 @@ async fn follow(
                 tables[index].chunks.push(chunk);
                 continue;
             }
+            Some(Told::Kept(index, chunk, rows)) => {
+                let table = &mut tables[index];
+                table.chunks.push(chunk);
+                table.done += 1;
+                table.rows += rows;
+                table.rows_kept += rows;
+                continue;
+            }
             Some(Told::Walked(index)) => {
                 tables[index].is_cut = true;
                 index
             }
             Some(Told::Copied(copied)) => {
+                failpoint::pass("chunk copied");
                 let table = &mut tables[copied.job];
                 table.done += 1;
                 table.rows += copied.rows;
@@ -198,22 +215,36 @@ async fn follow(
     }
 }
 
-/// Cuts the tables into chunks, in their order.
+/// Cuts the tables into chunks, in their order; those that are cut already are passed on.
 async fn walk(
     mut walker: Option<Conn>,
-    jobs: &[Job],
+    (jobs, sifted): (&[Job], Vec<Option<Vec<Part>>>),
     chunks: &mpsc::Sender<(usize, Chunk)>,
     teller: &mpsc::Sender<Told>,
     chunk_bytes: u64,
 ) -> Result<()> {
+    let mut sifted = sifted.into_iter();
     for (index, job) in jobs.iter().enumerate() {
+        let mut ready = sifted.next().flatten().map(Vec::into_iter);
         let mut walk = Walk::new(&job.source, &job.table, chunk_bytes);
         loop {
-            let next = walk.next(walker.as_mut()).await;
-            let next = next.map_err(|e| e.in_table(Some(&job.source), job.table.name.clone()))?;
-            let Some(chunk) = next else { break };
-            let is_heard = teller.send(Told::Cut(index, chunk.clone())).await.is_ok()
-                && chunks.send((index, chunk)).await.is_ok();
+            let part = match &mut ready {
+                Some(parts) => parts.next(),
+                None => {
+                    let next = walk.next(walker.as_mut()).await;
+                    let next =
+                        next.map_err(|e| e.in_table(Some(&job.source), job.table.name.clone()))?;
+                    next.map(|chunk| Part { chunk, kept: None })
+                }
+            };
+            let Some(Part { chunk, kept }) = part else { break };
+            let is_heard = match kept {
+                Some(rows) => teller.send(Told::Kept(index, chunk, rows)).await.is_ok(),
+                None => {
+                    teller.send(Told::Cut(index, chunk.clone())).await.is_ok()
+                        && chunks.send((index, chunk)).await.is_ok()
+                }
+            };
             if !is_heard {
                 return Ok(());
             }

@@ -8,10 +8,13 @@
 use std::collections::BTreeSet;
 
 use dump::token::Target;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::objects::Making;
 use super::publish::{self, Place};
 use super::rename::Renaming;
+use super::resume::{Entry, Head, Past};
 use super::session;
 use super::staging::PREFIX;
 use crate::endpoint::Endpoint;
@@ -28,6 +31,8 @@ pub const COPIES_MAX: usize = 100;
 
 /// How long the connections of an ended copy may take to go, in seconds.
 pub const LOCK_WAIT_SECS: u32 = 20;
+/// Bytes of the ledger that are written at once.
+const LEDGER_BYTES: usize = 256 << 10;
 
 /// Whether to wait for copies whose connections are still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,16 +84,96 @@ impl Journal {
             "CREATE TABLE {name}.`journal` (`place` LONGBLOB NOT NULL) ENGINE=InnoDB \
              COMMENT='a copy by dbferry; dbferry repair tidies it'"
         );
+        conn.query(sql.as_bytes()).await?;
+        let sql = format!(
+            "CREATE TABLE {name}.`ledger` (`id` BIGINT AUTO_INCREMENT PRIMARY KEY, `entry` LONGBLOB \
+             NOT NULL) ENGINE=InnoDB COMMENT='what dbferry copy --resume has to know'"
+        );
         conn.query(sql.as_bytes()).await.map(|_effect| ())
+    }
+
+    /// Writes down what another copy has to know to go on with this one. Its last entry makes it
+    /// valid.
+    pub async fn describe(&self, conn: &mut Conn, entries: &[Entry]) -> Result<()> {
+        let into = format!("INSERT INTO {}.`ledger` (`entry`) VALUES ", identifier(&self.name));
+        let mut sql = into.clone();
+        for entry in entries {
+            if sql.len() > into.len() {
+                sql.push(',');
+            }
+            sql.push_str(&format!("(X'{}')", hex(entry)?));
+            if sql.len() > LEDGER_BYTES {
+                conn.query(sql.as_bytes()).await?;
+                sql.clone_from(&into);
+            }
+        }
+        match sql.len() > into.len() {
+            true => conn.query(sql.as_bytes()).await.map(|_effect| ()),
+            false => Ok(()),
+        }
+    }
+
+    /// What a copy was of; nothing if it had not come so far.
+    pub async fn head(&self, conn: &mut Conn) -> Result<Option<Head>> {
+        let last = self.ledger(conn, "ORDER BY `id` DESC LIMIT 1").await?.pop();
+        Ok(last.and_then(|entry| match entry {
+            Entry::Head(head) => Some(head),
+            Entry::Table(..) => None,
+        }))
+    }
+
+    /// All that it wrote down.
+    pub async fn entries(&self, conn: &mut Conn) -> Result<Vec<Entry>> {
+        self.ledger(conn, "ORDER BY `id`").await
+    }
+
+    async fn ledger(&self, conn: &mut Conn, which: &str) -> Result<Vec<Entry>> {
+        if !self.has(conn, "ledger").await? {
+            return Ok(Vec::new());
+        }
+        let sql = format!("SELECT HEX(`entry`) FROM {}.`ledger` {which}", identifier(&self.name));
+        let rows = conn.rows(&sql).await?;
+        let entries = rows.into_iter().map(|row| read(row.into_iter().next().flatten().as_deref()));
+        // What another version wrote is not understood, and so is nothing.
+        Ok(entries.collect::<Option<Vec<Entry>>>().unwrap_or_default())
+    }
+
+    /// Takes the lock of a copy that died, for as long as `conn` lives; false if the copy lives
+    /// still after `wait` seconds.
+    pub async fn take(&self, conn: &mut Conn, wait: u32) -> Result<bool> {
+        lock(conn, &self.name, wait).await
+    }
+
+    /// Gives that lock back.
+    pub async fn give_back(&self, conn: &mut Conn) -> Result<()> {
+        let sql = format!("SELECT RELEASE_LOCK({})", literal(&self.name));
+        conn.scalar(&sql).await.map(|_released| ())
+    }
+
+    /// Undoes what was being published, if anything was; true if so. Its lock must be held.
+    pub async fn undo(&self, conn: &mut Conn, facts: &ServerFacts) -> Result<bool> {
+        let Some(places) = self.places(conn).await? else { return Ok(false) };
+        let dialect: Target = target_of(facts);
+        let renaming = Renaming::default();
+        let definer = &Definer::Keep;
+        let making = Making { dialect, renaming: &renaming, definer, enable_events: true };
+        publish::back(conn, &places, &making).await?;
+        self.settled(conn).await?;
+        Ok(true)
+    }
+
+    async fn has(&self, conn: &mut Conn, table: &str) -> Result<bool> {
+        let sql = format!(
+            "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+            literal(&self.name),
+            literal(table)
+        );
+        Ok(!conn.rows(&sql).await?.is_empty())
     }
 
     /// Writes down all that is needed to go back, before the target changes.
     pub async fn publishing(&self, conn: &mut Conn, places: &[Place]) -> Result<()> {
-        let text = serde_json::to_vec(places).map_err(|error| {
-            let text = "write down what is to be published";
-            Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error)
-        })?;
-        let hex: String = text.iter().map(|byte| format!("{byte:02X}")).collect();
+        let hex = hex(&places)?;
         let sql = format!("INSERT INTO {}.`journal` VALUES (X'{hex}')", identifier(&self.name));
         conn.query(sql.as_bytes()).await.map(|_effect| ())
     }
@@ -101,18 +186,12 @@ impl Journal {
 
     /// What was being published, if anything was.
     async fn places(&self, conn: &mut Conn) -> Result<Option<Vec<Place>>> {
-        let is_there = format!(
-            "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = \
-             'journal'",
-            literal(&self.name)
-        );
-        if conn.rows(&is_there).await?.is_empty() {
+        if !self.has(conn, "journal").await? {
             return Ok(None);
         }
         let sql = format!("SELECT HEX(`place`) FROM {}.`journal`", identifier(&self.name));
         let Some(hex) = conn.scalar(&sql).await? else { return Ok(None) };
-        let read = bytes(&hex).and_then(|text| serde_json::from_slice(&text).ok());
-        read.map(Some).ok_or_else(|| {
+        read(Some(&hex)).map(Some).ok_or_else(|| {
             let text = format!("the journal of {} is not readable", self.name);
             Error::new(ErrorKind::Internal, Side::Target, text)
         })
@@ -122,13 +201,31 @@ impl Journal {
 /// Tidies up after copies that died or ended, all of them or the one of a tag. What cannot be put
 /// right stays, and is an error.
 pub async fn repair(target: &Endpoint, tag: Option<&str>, wait: Wait) -> Result<Vec<Repaired>> {
+    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), wait).await
+}
+
+/// Tidies up after the copies that died, before one that goes on with some of them.
+pub async fn repair_past(target: &Endpoint, past: &Past) -> Result<Vec<Repaired>> {
+    match past {
+        Past::Remove => repair(target, None, Wait::None).await,
+        // Any of them may be one that somebody goes on with.
+        Past::Resume => Ok(Vec::new()),
+        Past::ResumeOf(_) => repair_those(target, &|tag| !past.concerns(tag), Wait::None).await,
+    }
+}
+
+async fn repair_those(
+    target: &Endpoint,
+    is_one: &(dyn Fn(&str) -> bool + Sync),
+    wait: Wait,
+) -> Result<Vec<Repaired>> {
     let wait = match wait {
         Wait::None => 0,
         Wait::ForDead => LOCK_WAIT_SECS,
     };
     let mut conn = Conn::open(target, "copy repair").await?;
     let dead = tags(&mut conn).await?;
-    let dead: Vec<&String> = dead.iter().filter(|one| tag.is_none_or(|tag| tag == *one)).collect();
+    let dead: Vec<&String> = dead.iter().filter(|tag| is_one(tag)).collect();
     let mut repaired = Vec::new();
     if !dead.is_empty() {
         let facts = facts::gather(&mut conn).await?;
@@ -152,22 +249,9 @@ async fn repair_one(
     if !lock(&mut conn, &journal.name, wait).await? {
         return Ok(None);
     }
-    let places = journal.places(&mut conn).await?;
-    let what = match &places {
-        None => "a copy that had not been published is removed",
-        Some(places) => {
-            let dialect: Target = target_of(facts);
-            let renaming = Renaming::default();
-            let making = Making {
-                dialect,
-                renaming: &renaming,
-                definer: &Definer::Keep,
-                enable_events: true,
-            };
-            publish::back(&mut conn, places, &making).await?;
-            journal.settled(&mut conn).await?;
-            "a copy that was being published is undone: its databases are as they were"
-        }
+    let what = match journal.undo(&mut conn, facts).await? {
+        false => "a copy that had not been published is removed",
+        true => "a copy that was being published is undone: its databases are as they were",
     };
     for name in databases(&mut conn, tag).await? {
         conn.query(format!("DROP DATABASE IF EXISTS {}", identifier(&name)).as_bytes()).await?;
@@ -183,7 +267,7 @@ async fn lock(conn: &mut Conn, name: &str, wait: u32) -> Result<bool> {
 }
 
 /// The tags of all copies that left something.
-async fn tags(conn: &mut Conn) -> Result<BTreeSet<String>> {
+pub async fn tags(conn: &mut Conn) -> Result<BTreeSet<String>> {
     let rows = conn.rows("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
     let names = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
     Ok(names.filter_map(|name| tag_of(&name).map(str::to_owned)).collect())
@@ -203,6 +287,20 @@ fn tag_of(name: &str) -> Option<&str> {
     let rest = name.strip_prefix(PREFIX)?;
     let tag = rest.split('_').next().filter(|tag| !tag.is_empty())?;
     tag.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(tag)
+}
+
+/// A value as text in hexadecimal digits.
+fn hex(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_vec(value).map_err(|error| {
+        let text = "write down what the copy does";
+        Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error)
+    })?;
+    Ok(text.iter().map(|byte| format!("{byte:02X}")).collect())
+}
+
+/// What [`hex`] made; nothing if it is not that.
+fn read<T: DeserializeOwned>(hex: Option<&str>) -> Option<T> {
+    serde_json::from_slice(&bytes(hex?)?).ok()
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {

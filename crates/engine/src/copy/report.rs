@@ -37,6 +37,12 @@ pub struct Report {
     pub seconds: f64,
     /// The target shows the copy. If not, it is as it was before.
     pub published: bool,
+    /// Tables that were taken over from a copy that had died, whole or in parts; nothing if there
+    /// was no such copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<usize>,
+    /// The copy broke off, and what it has brought waits for another one to go on.
+    pub resumable: bool,
     /// Databases on the target that could not be removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<String>,
@@ -68,6 +74,8 @@ pub struct TableReport {
     pub target: String,
     /// Rows that were copied.
     pub rows: u64,
+    /// Those of them that an earlier copy had brought, and that were the same still.
+    pub rows_kept: u64,
     /// Bytes of their text.
     pub bytes: u64,
     /// Into how many parts it was cut.

@@ -6,6 +6,7 @@
 use super::catalog::Database;
 use super::plan::TableMake;
 use super::rename::Renaming;
+use super::resume::Inheritance;
 use crate::error::Result;
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::conn::Conn;
@@ -54,13 +55,14 @@ impl Staging {
         Ok(())
     }
 
-    /// Makes the sequences and tables, without what waits for the rows.
+    /// Makes the sequences and tables, without what waits for the rows; those of `kept` are there.
     pub async fn make_tables(
         &self,
         conn: &mut Conn,
         index: usize,
         database: &Database,
         makes: &[TableMake],
+        kept: &Inheritance,
     ) -> Result<()> {
         conn.query(format!("USE {}", identifier(self.of(index))).as_bytes()).await?;
         // Definitions are written as under an empty sql_mode.
@@ -75,6 +77,9 @@ impl Staging {
             }
         }
         for (table, make) in database.tables.iter().zip(makes) {
+            if kept.has(index, &table.name) {
+                continue;
+            }
             conn.query(make.create.as_bytes()).await.map_err(|mut error| {
                 error.message = format!("make table {}.{}", database.name, table.name);
                 error.in_table(Some(&database.name), table.name.clone())

@@ -122,6 +122,19 @@ async fn compare_all(
     }
 }
 
+/// How many rows a chunk has, if both sides have the same ones.
+pub async fn rows_if_same(
+    source: &mut Conn,
+    target: &mut Conn,
+    job: &Job,
+    check: &Check,
+) -> Result<Option<u64>> {
+    let (there, here) =
+        tokio::join!(sum(source, job, &job.source, check), sum(target, job, &job.target, check));
+    let (there, here) = (there.map_err(|error| error.on(Side::Source))?, here?);
+    Ok((there == here).then_some(here.rows))
+}
+
 async fn sum(conn: &mut Conn, job: &Job, schema: &str, check: &Check) -> Result<Sum> {
     let from = job.table.from(schema, check.chunk.key.as_deref());
     let filter = check.chunk.filter();

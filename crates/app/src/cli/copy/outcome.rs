@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) source: String,
     /// The target without secrets.
     pub(super) target: String,
+    /// The databases, as they were asked for.
+    pub(super) databases: String,
     /// How it ended.
     pub(super) exit: Exit,
     /// What was to be done.
@@ -69,13 +71,18 @@ pub(super) fn for_people(facts: &Facts, outcome: &Result<Report, Failure>) -> St
 
 /// What the target shows after a failure.
 fn standing(facts: &Facts, failure: &Failure) -> Option<String> {
+    let Facts { source, target, databases, .. } = facts;
     match (facts.doing == Doing::Copy, failure.report.left_behind.first()) {
         (false, _) => None,
+        (true, _) if failure.report.resumable => Some(format!(
+            "  the target shows what it showed before, and keeps what was copied until now\n  to go \
+             on: dbferry copy --from {source} --to {target} --databases {databases} --resume, and the \
+             same options\n  to give it up: dbferry repair --to {target}",
+        )),
         (true, None) => Some("  the target shows what it showed before".to_owned()),
         (true, Some(name)) => Some(format!(
             "  the copy could not be tidied up on the target ({name}…); to make it as it was: \
-             dbferry repair --to {}",
-            facts.target
+             dbferry repair --to {target}"
         )),
     }
 }
@@ -103,9 +110,14 @@ fn success(facts: &Facts, report: &Report) -> String {
             format!(", writers waited {} ms", snapshot.locked_ms)
         }
     });
+    let kept: u64 = report.tables.values().map(|table| table.rows_kept).sum();
+    let kept = match report.resumed {
+        Some(_) => format!(", {} of the rows were there already", size::count(kept)),
+        None => String::new(),
+    };
     format!(
         "copied {} to {}: {} tables, {} rows, {}, {} other objects in {} ({}/s, {} rows/s), \
-         compared by {} in {}{}",
+         compared by {} in {}{}{kept}",
         facts.source,
         facts.target,
         size::count(report.tables.len() as u64),

@@ -14,7 +14,7 @@ use crate::cli::meter::Meter;
 use crate::cli::remote::{self, Remote, Trouble};
 use crate::cli::{Exit, complain, say};
 use crate::http::native::events::{JobProgress, LAST_EVENT_ID, PROGRESS};
-use crate::http::native::jobs::{Job, JobState};
+use crate::http::native::jobs::{Job, JobState, Kind, Progress, Success};
 use crate::size;
 
 /// How often it is tried again without any event having come: half a minute, in which a service that
@@ -51,14 +51,12 @@ pub async fn follow(remote: &Remote, id: &str, as_json: bool) -> Result<Exit, Tr
 
 /// Tells people how a job ended.
 fn end(job: &Job) -> Exit {
+    let is_copy = job.kind == Kind::Copy;
     match job.state {
         JobState::Succeeded => {
-            let told = job.result.as_ref().map_or(String::new(), |done| {
-                let time = size::duration(Duration::from_secs_f64(done.seconds.max(0.0)));
-                let (statements, rows) = (size::count(done.statements), size::count(done.rows));
-                format!(": {statements} statements, {rows} rows in {time}")
-            });
-            say(&format!("imported {} into {}{told}", job.name(), job.instance));
+            let told = job.result.as_ref().map_or(String::new(), done);
+            let verb = if is_copy { "copied" } else { "imported" };
+            say(&format!("{verb} {} into {}{told}", job.name(), job.instance));
             Exit::Done
         }
         JobState::Failed => {
@@ -67,13 +65,31 @@ fn end(job: &Job) -> Exit {
             Exit::DataFailed
         }
         JobState::Cancelled => {
-            complain("the job was cancelled; what it brought in stays");
+            complain(match is_copy {
+                true => "the job was cancelled; the target shows what it showed before",
+                false => "the job was cancelled; what it brought in stays",
+            });
             Exit::DataFailed
         }
         // Only a service that breaks its word ends here.
         JobState::Queued | JobState::Running => {
             complain("the job has not ended");
             Exit::NoServer
+        }
+    }
+}
+
+/// What a job did.
+fn done(success: &Success) -> String {
+    let time = |seconds: f64| size::duration(Duration::from_secs_f64(seconds.max(0.0)));
+    match success {
+        Success::Import(done) => {
+            let (statements, rows) = (size::count(done.statements), size::count(done.rows));
+            format!(": {statements} statements, {rows} rows in {}", time(done.seconds))
+        }
+        Success::Copy(done) => {
+            let (tables, rows) = (size::count(done.tables), size::count(done.rows));
+            format!(": {tables} tables, {rows} rows in {}", time(done.seconds))
         }
     }
 }
@@ -143,8 +159,16 @@ fn silent() -> Trouble {
 }
 
 fn line(progress: &JobProgress) -> String {
-    let Some(progress) = &progress.progress else { return String::new() };
-    let total = progress.file_bytes.map(|size| format!("/{}", size::bytes(size)));
-    let (read, rows) = (size::bytes(progress.read_bytes), size::count(progress.rows));
-    format!("{read}{}  {rows} rows", total.unwrap_or_default())
+    match &progress.progress {
+        None => String::new(),
+        Some(Progress::Import(progress)) => {
+            let total = progress.file_bytes.map(|size| format!("/{}", size::bytes(size)));
+            let (read, rows) = (size::bytes(progress.read_bytes), size::count(progress.rows));
+            format!("{read}{}  {rows} rows", total.unwrap_or_default())
+        }
+        Some(Progress::Copy(progress)) => {
+            let (bytes, rows) = (size::bytes(progress.bytes), size::count(progress.rows));
+            format!("{bytes}  {rows} rows")
+        }
+    }
 }

@@ -23,8 +23,9 @@ use utoipa_axum::routes;
 use super::given::{InPath, header_text, invalid};
 use super::principal::Principal;
 use crate::app::{App, told};
+use crate::http::native::jobs::Progress;
 use crate::http::problem::{Problem, Refused};
-use crate::service::imports::{self, Progress};
+use crate::service::jobs;
 use crate::service::watching::{self, Watcher};
 
 /// The header with the number of the last event that was seen.
@@ -44,7 +45,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
 /// How far a job is, at one moment: the data of an event `progress`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobProgress {
-    /// How much of the file is read
+    /// How much is done
     #[schema(minimum = 0, maximum = 100)]
     pub percent: u8,
     /// How far it is
@@ -103,8 +104,8 @@ async fn job_events(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let seen = last_seen(&headers)?;
-    let import = imports::find(&app, principal.account, &id).await?;
-    let watcher = watching::watch(&app, principal.account, import.job.id).await?;
+    let job = jobs::find(&app, principal.account, &id).await?;
+    let watcher = watching::watch(&app, principal.account, job.job().id).await?;
     let pulse = watcher.now();
     if pulse.state.is_finished() && seen.is_some_and(|seen| seen >= pulse.event_seq) {
         return Ok(StatusCode::NO_CONTENT.into_response());

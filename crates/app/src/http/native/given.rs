@@ -25,6 +25,9 @@ pub struct InQuery<T>(pub T);
 /// A JSON body.
 pub struct InBody<T>(pub T);
 
+/// A JSON body that is still to be read: [`read`].
+pub struct InText(pub Vec<u8>);
+
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
     type Rejection = Problem;
 
@@ -50,14 +53,27 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InQuery
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for InBody<T> {
     type Rejection = Problem;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let InText(bytes) = InText::from_request(request, state).await?;
+        read(&bytes).map(InBody)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for InText {
+    type Rejection = Problem;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             let (status, kind) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, Kind::NotJson);
             return Err(Problem::new(status, kind, "the Content-Type is not application/json"));
         }
-        let bytes = whole(request.into_body()).await?;
-        serde_json::from_slice(&bytes).map(InBody).map_err(|error| unread(&error))
+        whole(request.into_body()).await.map(InText)
     }
+}
+
+/// What a JSON text says.
+pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(text).map_err(|error| unread(&error))
 }
 
 /// The value of a header that is there once at most; refused unless it is ASCII.

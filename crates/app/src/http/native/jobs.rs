@@ -15,15 +15,19 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::given::{Answer, InBody, InPath, InQuery, header_text, invalid};
+use super::given::{Answer, InPath, InQuery, InText, header_text, invalid};
 use super::json_text;
 use super::principal::Principal;
 use crate::app::App;
-use crate::fetch::Address;
 use crate::http::problem::{Problem, Refused};
 use crate::service::Refusal;
-use crate::service::imports::{self, Failure, Import, NewImport, Origin, Progress, Success};
+use crate::service::copies::{self, Copy, NewCopy, Verify};
+use crate::service::imports::{self, Failure, Import, NewImport};
+use crate::service::jobs::{self, Any};
 use crate::service::requests::{self, Once};
+use asked::{CopiedDatabase, JobRequest, Request};
+
+pub mod asked;
 
 /// The header that makes a request one that may be repeated.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -52,6 +56,18 @@ pub struct Job {
     pub cancel_requested: bool,
     /// The instance that it writes
     pub instance: String,
+    /// The instance that a copy reads; null for others
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The databases of a copy; null for others
+    #[serde(default)]
+    pub databases: Option<Vec<CopiedDatabase>>,
+    /// Whether a copy may take the place of what the databases hold; null for others
+    #[serde(default)]
+    pub replace: Option<bool>,
+    /// How the rows of a copy are compared afterwards; null for others
+    #[serde(default)]
+    pub verify: Option<Verify>,
     /// The name of the uploaded file; null if the file is fetched
     pub file: Option<String>,
     /// Where the file is fetched from, without login and query; null if it was uploaded
@@ -62,7 +78,7 @@ pub struct Job {
     pub user: Option<String>,
     /// How often it was begun
     pub attempt: u32,
-    /// How much of the file is read
+    /// How much is done: of the file that is read, or of the rows that are copied
     #[schema(minimum = 0, maximum = 100)]
     pub percent: u8,
     /// How far it is, from its first second on
@@ -79,6 +95,32 @@ pub struct Job {
     pub finished_at_ms: Option<i64>,
 }
 
+/// How far a job is
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = JobProgressOfKind)]
+pub enum Progress {
+    /// An import
+    #[schema(title = "ImportProgress")]
+    Import(imports::Progress),
+    /// A copy
+    #[schema(title = "CopyProgress")]
+    Copy(copies::Progress),
+}
+
+/// What a job did
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = JobResult)]
+pub enum Success {
+    /// An import
+    #[schema(title = "ImportResult")]
+    Import(imports::Success),
+    /// A copy
+    #[schema(title = "CopyResult")]
+    Copy(copies::Success),
+}
+
 /// What a job does
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -86,6 +128,8 @@ pub struct Job {
 pub enum Kind {
     /// Loads a file into an instance.
     Import,
+    /// Copies databases of one instance into another.
+    Copy,
 }
 
 /// Where a job stands
@@ -98,9 +142,10 @@ pub enum JobState {
     Running,
     /// It is done.
     Succeeded,
-    /// It ended with an error; what the target shows is a prefix of the file.
+    /// It ended with an error; what the target shows is a prefix of the file, or what it showed before
+    /// the copy.
     Failed,
-    /// It was stopped; what the target shows is a prefix of the file.
+    /// It was stopped; what the target shows is a prefix of the file, or what it showed before the copy.
     Cancelled,
 }
 
@@ -111,32 +156,6 @@ pub struct Jobs {
     pub total: u64,
     /// Those of this page, the newest first
     pub jobs: Vec<Job>,
-}
-
-/// An import as it is asked for: of an uploaded file or of one at a URL, so one of `file` and `url`
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct JobRequest {
-    /// The id of the instance
-    #[schema(pattern = "^[a-z][a-z0-9-]{1,62}$", example = "cdb-c1nl9rpv")]
-    instance: String,
-    /// The name of a finished upload
-    #[schema(min_length = 1, max_length = 255, example = "shop.sql")]
-    file: Option<String>,
-    /// Where the file is fetched from: http or https
-    #[schema(
-        max_length = 4096,
-        pattern = "^https?://[^/?#]+",
-        example = "https://files.example/shop.sql"
-    )]
-    url: Option<String>,
-    /// The server's account that imports; without one the registered login is used
-    user: Option<String>,
-    /// Its password; without one the registered password if it is that account's, else none
-    #[schema(format = Password)]
-    password: Option<String>,
-    /// The database that is selected at the start
-    database: Option<String>,
 }
 
 /// Which jobs.
@@ -196,9 +215,48 @@ impl JobState {
 }
 
 impl Job {
-    /// The file as people know it.
-    pub fn name(&self) -> &str {
-        self.file.as_deref().or(self.url.as_deref()).unwrap_or_default()
+    /// What it brings, as people know it: the file, or the databases.
+    pub fn name(&self) -> String {
+        let Some(databases) = &self.databases else {
+            return self.file.clone().or_else(|| self.url.clone()).unwrap_or_default();
+        };
+        let names: Vec<String> = databases.iter().map(CopiedDatabase::shown).collect();
+        format!("{} of {}", names.join(","), self.source.as_deref().unwrap_or_default())
+    }
+
+    fn of(kind: Kind, job: &store::Job) -> Job {
+        Job {
+            id: job.public_id.clone(),
+            kind,
+            state: job.state.into(),
+            cancel_requested: job.cancel_requested,
+            instance: job.instance_id.clone(),
+            source: job.source_instance_id.clone(),
+            databases: None,
+            replace: None,
+            verify: None,
+            file: None,
+            url: None,
+            database: None,
+            user: None,
+            attempt: job.attempt,
+            percent: job.percent,
+            progress: None,
+            result: None,
+            error: None,
+            created_at_ms: job.created_at,
+            started_at_ms: job.started_at,
+            finished_at_ms: job.finished_at,
+        }
+    }
+}
+
+impl From<&Any> for Job {
+    fn from(job: &Any) -> Job {
+        match job {
+            Any::Import(import) => Job::from(import),
+            Any::Copy(copy) => Job::from(copy),
+        }
     }
 }
 
@@ -207,23 +265,29 @@ impl From<&Import> for Job {
         let Import { job, payload } = import;
         let is_fetched = payload.fetched.is_some();
         Job {
-            id: job.public_id.clone(),
-            kind: Kind::Import,
-            state: job.state.into(),
-            cancel_requested: job.cancel_requested,
-            instance: job.instance_id.clone(),
             file: (!is_fetched).then(|| payload.file.clone()),
             url: is_fetched.then(|| payload.file.clone()),
             database: payload.database.clone(),
             user: (!payload.registered_user).then(|| payload.user.clone()),
-            attempt: job.attempt,
-            percent: job.percent,
-            progress: import.progress(),
-            result: import.success(),
+            progress: import.progress().map(Progress::Import),
+            result: import.success().map(Success::Import),
             error: import.failure(),
-            created_at_ms: job.created_at,
-            started_at_ms: job.started_at,
-            finished_at_ms: job.finished_at,
+            ..Job::of(Kind::Import, job)
+        }
+    }
+}
+
+impl From<&Copy> for Job {
+    fn from(copy: &Copy) -> Job {
+        let Copy { job, payload } = copy;
+        Job {
+            databases: Some(payload.pairs().into_iter().map(CopiedDatabase::of).collect()),
+            replace: Some(payload.replace),
+            verify: Some(payload.verify),
+            progress: copy.progress().map(Progress::Copy),
+            result: copy.success().map(Success::Copy),
+            error: copy.failure(),
+            ..Job::of(Kind::Copy, job)
         }
     }
 }
@@ -245,15 +309,16 @@ async fn list_jobs(
     let instance = query.instance.as_deref();
     let filter = JobFilter { instance, states: &states, ..JobFilter::ALL };
     let range = super::PageQuery { offset: query.offset, limit: query.limit }.range();
-    let page = imports::list(&app, principal.account, filter, range).await?;
+    let page = jobs::list(&app, principal.account, filter, range).await?;
     let jobs = page.items.iter().map(Job::from).collect();
     Ok(Json(Jobs { total: page.total, jobs }))
 }
 
-/// Make a job that imports a file into an instance
+/// Make a job: import a file into an instance, or copy databases of one instance into another
 ///
-/// What is wrong with the request is said before there is a job. Asked again while the job for the
-/// same file and database has not ended, the answer is that job.
+/// What is wrong with the request is said before there is a job. An import that is asked for again
+/// while the job for the same file and database has not ended is answered with that job. An instance
+/// has a part in one copy at a time.
 #[utoipa::path(
     post, path = "/jobs", tag = "jobs",
     params((
@@ -282,16 +347,17 @@ async fn create_job(
     State(app): State<Arc<App>>,
     principal: Principal,
     headers: HeaderMap,
-    InBody(request): InBody<JobRequest>,
+    InText(body): InText,
 ) -> Result<Response, Problem> {
     let account = principal.account;
     principal.about.set(&request.instance);
     let key = idempotency_key(&headers)?;
+    let request = Request::read(&body)?;
     let digest = request.digest();
-    let new = request.import()?;
+    let new = request.job()?;
     let Some(key) = key else {
-        let import = imports::create(&app, account, new).await?;
-        return Ok((StatusCode::CREATED, Json(Job::from(&import))).into_response());
+        let job = create(&app, account, new).await?;
+        return Ok((StatusCode::CREATED, Json(job)).into_response());
     };
     let turn = match requests::begin(&app, account, &key, &digest).await? {
         Once::Answered(text) => return Ok(json_text(StatusCode::CREATED, text)),
@@ -299,11 +365,10 @@ async fn create_job(
     };
     // On a task of its own: whoever asks may go away, and the answer is kept all the same.
     let made = tokio::spawn(async move {
-        let new = NewImport { request: Some(turn.clone()), ..new };
-        let made = imports::create(&app, account, new).await;
-        let answer = made.and_then(|import| {
-            let text = serde_json::to_string(&Job::from(&import));
-            text.map_err(|_| Refusal::Fault("write a job's answer".to_owned()))
+        let made = create(&app, account, new.once(&turn)).await;
+        let answer = made.and_then(|job| {
+            let text = serde_json::to_string(&job);
+            text.map_err(|_| Refusal::Fault("write a job's answer".to_owned()).into())
         });
         requests::end(&app, &turn, answer).await
     });
@@ -311,26 +376,28 @@ async fn create_job(
     Ok(json_text(StatusCode::CREATED, text))
 }
 
-impl JobRequest {
-    /// Equal for equal requests.
-    fn digest(&self) -> String {
-        let JobRequest { instance, file, url, user, password, database } = self;
-        let fields = serde_json::json!(["import", instance, file, user, password, database]);
-        let mut text = fields.to_string();
-        // Requests that were kept before there were URLs stay what they were.
-        text.extend(url.iter().flat_map(|url| ["\0", url.as_str()]));
-        wire::tencent::signature::sha256_hex(text.as_bytes())
-    }
+/// A job that is to be made.
+enum New {
+    Import(NewImport),
+    Copy(NewCopy),
+}
 
-    fn import(self) -> Result<NewImport, Problem> {
-        let JobRequest { instance, file, url, user, password, database } = self;
-        let origin = match (file, url) {
-            (Some(file), None) => Origin::Upload(file),
-            (None, Some(url)) => Origin::Url(Address::parse(&url).map_err(Refusal::NoSource)?),
-            _ => return Err(invalid("one of file and url has to be given")),
-        };
-        Ok(NewImport { instance, user, password, origin, database, request: None })
+impl New {
+    /// As a request that may come again.
+    fn once(self, turn: &store::Turn) -> New {
+        let request = Some(turn.clone());
+        match self {
+            New::Import(new) => New::Import(NewImport { request, ..new }),
+            New::Copy(new) => New::Copy(NewCopy { request, ..new }),
+        }
     }
+}
+
+async fn create(app: &App, account: i64, new: New) -> Result<Job, Problem> {
+    Ok(match new {
+        New::Import(new) => Job::from(&imports::create(app, account, new).await?),
+        New::Copy(new) => Job::from(&copies::create(app, account, new).await?),
+    })
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -359,13 +426,13 @@ async fn show_job(
     principal: Principal,
     InPath(id): InPath<String>,
 ) -> Answer<Job> {
-    Ok(Json(Job::from(&imports::find(&app, principal.account, &id).await?)))
+    Ok(Json(Job::from(&jobs::find(&app, principal.account, &id).await?)))
 }
 
 /// Stop a job
 ///
-/// One that waits has ended with the answer; one that runs ends within seconds, and what it brought
-/// in stays.
+/// One that waits has ended with the answer; one that runs ends within seconds. What an import brought
+/// in stays; after a copy the target shows what it showed before.
 #[utoipa::path(
     post, path = "/jobs/{id}/cancel", tag = "jobs",
     params(("id" = String, Path, description = "The job's id")),
@@ -381,7 +448,7 @@ async fn cancel_job(
     principal: Principal,
     InPath(id): InPath<String>,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
-    imports::stop(&app, principal.account, &id).await?;
-    let import = imports::find(&app, principal.account, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(Job::from(&import))))
+    jobs::stop(&app, principal.account, &id).await?;
+    let job = jobs::find(&app, principal.account, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(Job::from(&job))))
 }

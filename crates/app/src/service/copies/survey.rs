@@ -33,6 +33,8 @@ pub(super) struct Seen {
     pub databases: HashSet<String>,
     /// Those of them that take no writes.
     pub locked: HashSet<String>,
+    /// Those of them that hold tables or views.
+    pub filled: HashSet<String>,
     /// Bytes of the databases together.
     pub bytes: Option<u64>,
     /// Bytes of all databases.
@@ -61,6 +63,10 @@ pub(super) async fn look(
     if !conn.version_text().contains("MariaDB") {
         seen.locked = locked(&mut conn, end, &names).await?;
     }
+    let filled = format!(
+        "SELECT DISTINCT TABLE_SCHEMA FROM information_schema.TABLES WHERE TABLE_SCHEMA IN ({names})"
+    );
+    seen.filled = first_cells(instances::by(end, conn.rows(&filled)).await?);
     (seen.bytes, seen.used_bytes) = sizes(&mut conn, end, &names).await;
     conn.close().await;
     Ok(seen)

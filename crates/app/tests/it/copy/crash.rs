@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use sandbox::{Flavor, state};
+use sandbox::{Flavor, Server, state};
 
 use super::{Pair, comparable};
 use crate::import_errors::Ended;
@@ -11,7 +11,27 @@ use crate::prefix::Random;
 use crate::sameness::{self, dbferry};
 
 /// Kills in an ordinary test run, for each server; `DBFERRY_KILLS` sets another number.
-const KILLS: u64 = 5;
+const KILLS: u64 = 7;
+
+/// What is killed.
+#[derive(Clone, Copy, Debug)]
+enum Victim {
+    Process,
+    Source,
+    Target,
+    SourceConnection,
+    TargetConnection,
+}
+
+const VICTIMS: [Victim; 7] = [
+    Victim::Process,
+    Victim::SourceConnection,
+    Victim::Process,
+    Victim::Source,
+    Victim::Target,
+    Victim::TargetConnection,
+    Victim::Process,
+];
 
 /// Where the process dies, and whether the target shows the copy afterwards.
 const FAILPOINTS: [(&str, bool); 5] = [
@@ -81,7 +101,8 @@ fn a_killed_copy_never_leaves_half_a_target_on_mysql() {
     check_kills(Flavor::MySql);
 }
 
-/// Killed at random moments, dbferry or one of the servers; the next copy tidies up and succeeds.
+/// Killed at random moments: dbferry, one of the servers, or one of its connections. The next copy
+/// tidies up, or goes on, and succeeds.
 fn check_kills(flavor: Flavor) {
     let shop = Shop::start(flavor, 20_000);
     let kills = std::env::var("DBFERRY_KILLS").map_or(KILLS, |count| count.parse().unwrap());
@@ -89,9 +110,13 @@ fn check_kills(flavor: Flavor) {
     for kill in 0..kills {
         shop.reset();
         let mut command = shop.pair.command("shop");
-        command.arg("--replace").stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let victim = kill % 5;
+        command.args(["--replace", "--chunk-bytes", "200000"]);
+        let resumes = random.below(2) == 0;
+        if resumes {
+            command.arg("--resume");
+        }
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let victim = VICTIMS[kill as usize % VICTIMS.len()];
         for _ in 0..random.below(60) {
             if child.try_wait().unwrap().is_some() {
                 break;
@@ -99,21 +124,28 @@ fn check_kills(flavor: Flavor) {
             shop.pair.target.sql("SELECT 1").unwrap();
         }
         match victim {
-            3 => shop.pair.source.kill().unwrap(),
-            4 => shop.pair.target.kill().unwrap(),
-            _ => child.kill().unwrap(),
+            Victim::Process => child.kill().unwrap(),
+            Victim::Source => shop.pair.source.kill().unwrap(),
+            Victim::Target => shop.pair.target.kill().unwrap(),
+            Victim::SourceConnection => kill_one(&shop.pair.source, &mut random),
+            Victim::TargetConnection => kill_one(&shop.pair.target, &mut random),
         }
         let ended = Ended::of(child.wait_with_output().unwrap());
         match victim {
-            3 => shop.pair.source.restart().unwrap(),
-            4 => shop.pair.target.restart().unwrap(),
-            _ => {}
+            Victim::Source => shop.pair.source.restart().unwrap(),
+            Victim::Target => shop.pair.target.restart().unwrap(),
+            Victim::Process | Victim::SourceConnection | Victim::TargetConnection => {}
         }
         assert!(ended.exit != Some(2), "{}", ended.stderr);
+        let what = format!("kill {kill} of {victim:?}: {}", ended.stderr);
+        if resumes {
+            shop.pair.copy("shop", &["--replace", "--resume"]).check(0, &["copied"]);
+            shop.check(true, &what);
+            continue;
+        }
         let url = sameness::socket_url(&shop.pair.target, "");
         let repair = dbferry().args(["repair", "--to", &url]).output().unwrap();
         Ended::of(repair).check(0, &[]);
-        let what = format!("kill {kill} of {victim}: {}", ended.stderr);
         let shows_copy = comparable(&shop.pair.target) != shop.old;
         shop.check(shows_copy, &what);
         if ended.exit == Some(0) {
@@ -121,6 +153,20 @@ fn check_kills(flavor: Flavor) {
         }
         shop.pair.copy("shop", &["--replace"]).check(0, &["copied"]);
         shop.check(true, &what);
+    }
+}
+
+/// Ends one of the server's connections, whichever it is.
+fn kill_one(server: &Server, random: &mut Random) {
+    let query = "SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND \
+                 COMMAND NOT IN ('Daemon', 'Binlog Dump') AND USER NOT IN ('system user', \
+                 'event_scheduler')";
+    let ids = server.sql(query).unwrap();
+    let ids: Vec<&str> = ids.lines().collect();
+    if !ids.is_empty() {
+        let id = ids[random.below(ids.len() as u64) as usize];
+        // It may be gone already.
+        let _ = server.sql(&format!("KILL {id}"));
     }
 }
 

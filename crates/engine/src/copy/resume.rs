@@ -1,0 +1,358 @@
+//! What a copy that died has left on the target, taken over by the next one.
+//!
+//! A snapshot dies with its connection, so the next copy has another one. Promises: rows are kept only
+//! where [`super::sift`] finds them equal to that new snapshot, so the copy is of one moment all the
+//! same; a table is kept only if its definition is what it was. Tables move into the new copy's own
+//! staging databases: what the dead one still had under way finds none of its tables any more.
+//! Remembers no chunks: what is there is compared instead, which also finds what was damaged.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::catalog::{self, Database};
+use super::journal::{self, COPIES_MAX, Journal, LOCK_WAIT_SECS, Wait};
+use super::objects::{self, Placed};
+use super::staging::Staging;
+use super::table::Table;
+use super::{plan, precheck};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind, Result, Side};
+use crate::import::indexes::deferral::identifier;
+use crate::import::indexes::definition;
+use crate::mysql::conn::Conn;
+use crate::mysql::facts::ServerFacts;
+
+/// How long a dead copy's statements may keep its tables, in seconds: building keys takes long, and
+/// a server finishes that for a client that is gone.
+pub const TABLES_WAIT_SECS: u32 = 3600;
+/// Tables that change places in one statement.
+const MOVES_MAX: usize = 500;
+
+/// What is done with copies that died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// They are undone; if this one fails, it is undone too.
+    Remove,
+    /// The one of the same databases is taken over; what this one leaves may be taken over as well.
+    Resume,
+    /// As [`Past::Resume`], of those whose tags begin so; what cannot be taken over is undone.
+    ResumeOf(String),
+}
+
+/// What two copies must have in common for one to take the other over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The version of dbferry: other ones may make tables in another way.
+    pub version: String,
+    /// Tells the source from other servers.
+    pub source: String,
+    /// The databases: name on the source, name on the target.
+    pub databases: Vec<(String, String)>,
+}
+
+/// What a copy writes down about itself: all its tables, and at last [`Head`].
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Entry {
+    /// The number of its database, and what the source told of it.
+    Table(usize, Box<Table>),
+    /// Ends the list.
+    Head(Head),
+}
+
+/// What is taken over.
+#[derive(Debug, Default)]
+pub struct Inheritance {
+    /// The dead copies; their locks are held.
+    tags: Vec<String>,
+    /// Tables by number of their database, and name.
+    tables: BTreeMap<(usize, String), Inherited>,
+}
+
+/// A table that is taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inherited {
+    /// The database that holds it.
+    schema: String,
+    /// Its keys were built.
+    has_keys: bool,
+}
+
+impl Past {
+    /// Whether a copy that breaks off leaves what it has.
+    pub fn is_kept(&self) -> bool {
+        *self != Past::Remove
+    }
+
+    /// Whether a copy of this tag is one to go on with.
+    pub fn concerns(&self, tag: &str) -> bool {
+        match self {
+            Past::Remove => false,
+            Past::Resume => true,
+            Past::ResumeOf(begin) => tag.starts_with(begin.as_str()),
+        }
+    }
+}
+
+impl Head {
+    /// Of a copy from a server to databases of these names.
+    pub fn new(source: &Conn, databases: &[(String, String)]) -> Head {
+        Head {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            source: source.server_identity().to_owned(),
+            databases: databases.to_vec(),
+        }
+    }
+
+    /// Whether both write one of the target's databases.
+    fn meets(&self, other: &Head) -> bool {
+        self.databases.iter().any(|(_, to)| other.databases.iter().any(|(_, name)| name == to))
+    }
+
+    /// Why this one cannot go on with the other.
+    fn obstacle(&self, other: &Head) -> Option<&'static str> {
+        if self.source != other.source {
+            return Some("it read another server");
+        }
+        if self.databases != other.databases {
+            return Some("it was of other databases, or in another order");
+        }
+        (self.version != other.version).then_some("another version of dbferry made it")
+    }
+}
+
+/// What a copy writes down about itself.
+pub fn entries(databases: &[Database], head: &Head) -> Vec<Entry> {
+    let tables = databases.iter().enumerate().flat_map(|(index, database)| {
+        let shapes = database.tables.iter().map(shape);
+        shapes.map(move |table| Entry::Table(index, Box::new(table)))
+    });
+    tables.chain([Entry::Head(head.clone())]).collect()
+}
+
+/// A table without what changes by itself; that it has a counter does not.
+fn shape(table: &Table) -> Table {
+    let auto_increment = table.auto_increment.map(|_next| 0);
+    Table { auto_increment, rows_estimated: 0, bytes_estimated: 0, ..table.clone() }
+}
+
+/// Finds what there is to take over, undoes what of it was being published, and holds its locks.
+/// `databases` is what the source has now.
+pub async fn claim(
+    conn: &mut Conn,
+    (own_tag, past): (&str, &Past),
+    (head, databases): (&Head, &[Database]),
+    target: &ServerFacts,
+) -> Result<Inheritance> {
+    let mut inheritance = Inheritance::default();
+    let waits = format!("SET SESSION lock_wait_timeout = {TABLES_WAIT_SECS}");
+    conn.query(waits.as_bytes()).await?;
+    let tags = journal::tags(conn).await?;
+    let others = tags.into_iter().filter(|tag| tag != own_tag && past.concerns(tag));
+    for tag in others.take(COPIES_MAX) {
+        let journal = Journal::new(&tag);
+        let is_own = matches!(past, Past::ResumeOf(_));
+        let earlier = journal.head(conn).await?;
+        let meets = earlier.as_ref().is_some_and(|earlier| head.meets(earlier));
+        if !is_own && earlier.is_some() && !meets {
+            continue;
+        }
+        // One that had made nothing yet is of no use, and nobody's business while it lives.
+        let wait = if is_own || meets { LOCK_WAIT_SECS } else { 0 };
+        if !journal.take(conn, wait).await? {
+            if wait == 0 {
+                continue;
+            }
+            let text = "an earlier copy of these databases still works on the target";
+            return Err(Error::new(ErrorKind::Unreachable, Side::Target, text));
+        }
+        match earlier.as_ref().map(|earlier| head.obstacle(earlier)) {
+            Some(None) => {
+                journal.undo(conn, target).await?;
+                let recorded = journal.entries(conn).await?;
+                let staging = Staging::new(&tag, &head.databases);
+                inheritance.gather(conn, target, &staging, (databases, &recorded)).await?;
+            }
+            Some(Some(why)) if !is_own => {
+                let text = format!(
+                    "the copy of {} that died cannot be gone on with: {why}. dbferry repair removes it",
+                    staging_name(&tag)
+                );
+                return Err(Error::new(ErrorKind::Resume, Side::Target, text));
+            }
+            Some(Some(_)) | None => {}
+        }
+        inheritance.tags.push(tag);
+    }
+    Ok(inheritance)
+}
+
+fn staging_name(tag: &str) -> String {
+    format!("{}{tag}", super::staging::PREFIX)
+}
+
+impl Inheritance {
+    /// Whether nothing was left by anybody.
+    pub fn is_empty(&self) -> bool {
+        self.tags.is_empty()
+    }
+
+    /// How many tables are taken over.
+    pub fn tables(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// Whether a table is taken over.
+    pub fn has(&self, index: usize, table: &str) -> bool {
+        self.tables.contains_key(&(index, table.to_owned()))
+    }
+
+    /// Whether a table that is taken over has all its keys.
+    pub fn has_keys(&self, index: usize, table: &str) -> bool {
+        self.tables.get(&(index, table.to_owned())).is_some_and(|table| table.has_keys)
+    }
+
+    /// Looks for tables of one dead copy that can be kept.
+    async fn gather(
+        &mut self,
+        conn: &mut Conn,
+        target: &ServerFacts,
+        staging: &Staging,
+        (databases, recorded): (&[Database], &[Entry]),
+    ) -> Result<()> {
+        for (index, database) in databases.iter().enumerate() {
+            let schema = staging.of(index);
+            if !precheck::exists(conn, schema).await? {
+                continue;
+            }
+            let present = catalog::read(conn, target, schema).await;
+            let present = present.map_err(|error| error.on(Side::Target))?;
+            // Programs that were made for a trial: a table with triggers cannot change its database.
+            remove_programs(conn, schema, &present).await?;
+            let wanted: BTreeMap<&str, &Table> =
+                database.tables.iter().map(|table| (table.name.as_str(), table)).collect();
+            let before: BTreeMap<&str, &Table> = recorded
+                .iter()
+                .filter_map(|entry| match entry {
+                    Entry::Table(of, table) if *of == index => {
+                        Some((table.name.as_str(), &**table))
+                    }
+                    Entry::Table(..) | Entry::Head(_) => None,
+                })
+                .collect();
+            for copy in &present.tables {
+                drop_foreign_keys(conn, schema, copy).await?;
+                let name = copy.name.as_str();
+                let (Some(table), Some(was)) = (wanted.get(name), before.get(name)) else {
+                    continue;
+                };
+                let is_kept = shape(table) == **was && can_be_kept(table, copy);
+                if is_kept && holds_rows(conn, schema, name).await? {
+                    let has_keys = copy.keys == table.keys;
+                    let inherited = Inherited { schema: schema.to_owned(), has_keys };
+                    self.tables.entry((index, name.to_owned())).or_insert(inherited);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the tables into the staging databases of this copy.
+    pub async fn adopt(&self, conn: &mut Conn, staging: &Staging) -> Result<()> {
+        let moves: Vec<String> = self
+            .tables
+            .iter()
+            .map(|((index, name), inherited)| {
+                let (from, to) = (identifier(&inherited.schema), identifier(staging.of(*index)));
+                let name = identifier(name);
+                format!("{from}.{name} TO {to}.{name}")
+            })
+            .collect();
+        for group in moves.chunks(MOVES_MAX) {
+            let sql = format!("RENAME TABLE {}", group.join(", "));
+            conn.query(sql.as_bytes()).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what is left of the dead copies.
+    pub async fn release(&self, conn: &mut Conn, target: &Endpoint) -> Result<()> {
+        conn.query(b"SET SESSION lock_wait_timeout = DEFAULT").await?;
+        for tag in &self.tags {
+            Journal::new(tag).give_back(conn).await?;
+            journal::repair(target, Some(tag), Wait::ForDead).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the rows of a table that was made before can be those of one that is to be made.
+fn can_be_kept(table: &Table, copy: &Table) -> bool {
+    let names = |table: &Table| -> Vec<String> {
+        table.columns.iter().map(|column| column.name.clone()).collect()
+    };
+    let chunk_key_is_there =
+        table.chunk_key().is_none_or(|(key, _)| copy.keys.iter().any(|there| there == key));
+    // Rows with a history cannot be taken away again, and a default that names a sequence names the
+    // one of the dead copy.
+    !table.history
+        && plan::sequence_defaults(table).is_empty()
+        && names(table) == names(copy)
+        && copy.keys.iter().all(|key| table.keys.contains(key))
+        && chunk_key_is_there
+}
+
+async fn remove_programs(conn: &mut Conn, schema: &str, present: &Database) -> Result<()> {
+    let collation = &present.charset.1;
+    let placed = |program| Placed { database: schema, schema, collation, program };
+    let programs: Vec<Placed<'_>> = present.programs.iter().map(placed).collect();
+    objects::remove(conn, &programs).await
+}
+
+/// They are made again at the end; until then they would tie tables that stay to those that go.
+async fn drop_foreign_keys(conn: &mut Conn, schema: &str, table: &Table) -> Result<()> {
+    let definition = definition::parse(&table.create).unwrap_or_default();
+    let drops: Vec<String> = definition
+        .foreign_keys
+        .iter()
+        .map(|key| format!("DROP FOREIGN KEY {}", identifier(&key.name)))
+        .collect();
+    if drops.is_empty() {
+        return Ok(());
+    }
+    let (schema, name) = (identifier(schema), identifier(&table.name));
+    let sql = format!("ALTER TABLE {schema}.{name} {}", drops.join(", "));
+    conn.query(sql.as_bytes()).await.map(|_effect| ())
+}
+
+async fn holds_rows(conn: &mut Conn, schema: &str, table: &str) -> Result<bool> {
+    let sql = format!("SELECT 1 FROM {}.{} LIMIT 1", identifier(schema), identifier(table));
+    Ok(!conn.rows(&sql).await?.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(source: &str, databases: &[(&str, &str)]) -> Head {
+        let databases = databases.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+        Head { version: "1".to_owned(), source: source.to_owned(), databases }
+    }
+
+    #[test]
+    fn only_the_same_copy_is_gone_on_with() {
+        let own = head("a", &[("shop", "shop"), ("crm", "new")]);
+        assert_eq!(own.obstacle(&own.clone()), None);
+        assert!(own.obstacle(&head("b", &[("shop", "shop"), ("crm", "new")])).is_some());
+        assert!(own.obstacle(&head("a", &[("shop", "shop")])).is_some());
+        assert!(own.meets(&head("b", &[("x", "new")])));
+        assert!(!own.meets(&head("a", &[("shop", "other")])));
+    }
+
+    #[test]
+    fn a_services_copy_goes_on_with_its_own() {
+        let past = Past::ResumeOf("0a1bn".to_owned());
+        assert!(past.is_kept() && past.concerns("0a1bn7") && !past.concerns("0a1c"));
+        assert!(!Past::Remove.is_kept() && !Past::Remove.concerns("0a1bn7"));
+    }
+}
