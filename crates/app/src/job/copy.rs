@@ -5,7 +5,7 @@
 //! when nothing is left of those before it. Promises: what the target shows is replaced wholly or not
 //! at all, and an attempt that was dropped leaves nothing behind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::copy::chunk::CHUNK_BYTES;
@@ -88,6 +88,8 @@ fn options(app: &App, databases: Vec<String>, tag: String) -> Options {
         definer: Definer::Keep,
         load_data: true,
         chunk_bytes: CHUNK_BYTES,
+        collations: BTreeMap::new(),
+        throttle: app.settings.copies.limits(),
         tag,
     }
 }
@@ -174,6 +176,7 @@ impl Ready {
             "source_bytes": self.source_bytes,
             "rows": progress.applied_rows.load(Ordering::Relaxed),
             "activity": progress.activity(),
+            "paused": progress.pause(),
         });
         (text.to_string(), u8::try_from(percent).unwrap_or(0))
     }
@@ -203,6 +206,7 @@ fn succeeded(report: &Report) -> String {
         "bytes": bytes,
         "objects": report.objects,
         "seconds": report.seconds,
+        "paused_seconds": report.throttle.as_ref().map_or(0.0, |throttle| throttle.paused_seconds),
         "left_behind": report.left_behind,
     })
     .to_string()

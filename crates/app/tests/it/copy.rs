@@ -10,12 +10,14 @@ use crate::import_errors::Ended;
 use crate::sameness::{self, dbferry};
 use crate::schema::conforms;
 
+mod across;
 mod comparison;
 mod consistency;
 mod crash;
 mod keys;
 mod refusals;
 mod snapshot;
+mod throttle;
 
 /// A source and a target.
 pub(crate) struct Pair {

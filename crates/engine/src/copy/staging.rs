@@ -6,7 +6,7 @@
 use super::catalog::Database;
 use super::plan::TableMake;
 use super::rename::Renaming;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::conn::Conn;
 
@@ -54,14 +54,15 @@ impl Staging {
         Ok(())
     }
 
-    /// Makes the sequences and tables, without what waits for the rows.
+    /// Makes the sequences and tables, without what waits for the rows. Gives the tables that the
+    /// target does not take.
     pub async fn make_tables(
         &self,
         conn: &mut Conn,
         index: usize,
         database: &Database,
         makes: &[TableMake],
-    ) -> Result<()> {
+    ) -> Result<Vec<(String, Error)>> {
         conn.query(format!("USE {}", identifier(self.of(index))).as_bytes()).await?;
         // Definitions are written as under an empty sql_mode.
         conn.query(b"SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'").await?;
@@ -74,12 +75,16 @@ impl Staging {
                 conn.query(sql.as_bytes()).await?;
             }
         }
+        let mut refused = Vec::new();
         for (table, make) in database.tables.iter().zip(makes) {
-            conn.query(make.create.as_bytes()).await.map_err(|mut error| {
-                error.message = format!("make table {}.{}", database.name, table.name);
-                error.in_table(Some(&database.name), table.name.clone())
-            })?;
+            let Err(mut error) = conn.query(make.create.as_bytes()).await else { continue };
+            error.message = format!("make table {}.{}", database.name, table.name);
+            let error = error.in_table(Some(&database.name), table.name.clone());
+            if conn.is_broken() || error.server.is_none() {
+                return Err(error);
+            }
+            refused.push((format!("{}.{}", database.name, table.name), error));
         }
-        Ok(())
+        Ok(refused)
     }
 }
