@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use engine::copy::throttle;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
@@ -60,6 +61,8 @@ pub struct Settings {
     pub rates: Rates,
     /// Files that jobs fetch from URLs.
     pub fetch: Fetch,
+    /// How gentle copies between instances are.
+    pub copies: Copies,
 }
 
 /// The certificate of the service's port: PEM files, read again when they change and on SIGHUP.
@@ -127,6 +130,18 @@ pub struct Fetch {
     pub redirects_max: u32,
 }
 
+/// Settings of `[copies]`: how gentle copies between instances are to both. 0: no limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Copies {
+    /// Bytes of rows that one copy writes in a second.
+    pub rate_bytes_max: u64,
+    /// A copy pauses while a replica of its target is more seconds behind, or does not replicate.
+    pub replica_lag_seconds_max: u64,
+    /// A copy pauses while others execute more statements on its source at once.
+    pub running_max: u64,
+}
+
 /// What a finance region asks of the request's host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -160,6 +175,7 @@ impl Default for Settings {
             connections: Connections::default(),
             rates: Rates::default(),
             fetch: Fetch::default(),
+            copies: Copies::default(),
         }
     }
 }
@@ -188,6 +204,19 @@ impl Fetch {
             bytes_max: self.bytes_max,
             time_max: Duration::from_secs(self.seconds_max),
             redirects_max: self.redirects_max,
+        }
+    }
+}
+
+impl Copies {
+    /// As copies take them.
+    pub fn limits(&self) -> throttle::Limits {
+        let some = |value: u64| (value > 0).then_some(value);
+        throttle::Limits {
+            bytes_per_second: some(self.rate_bytes_max),
+            lag_seconds_max: some(self.replica_lag_seconds_max),
+            replicas: Vec::new(),
+            running_max: some(self.running_max),
         }
     }
 }
@@ -240,6 +269,9 @@ impl Settings {
         within("fetch.bytes_max", self.fetch.bytes_max, 1, i64::MAX as u64)?;
         within("fetch.seconds_max", self.fetch.seconds_max, 1, 30 * 86_400)?;
         within("fetch.redirects_max", u64::from(self.fetch.redirects_max), 0, 20)?;
+        within("copies.rate_bytes_max", self.copies.rate_bytes_max, 0, i64::MAX as u64)?;
+        within("copies.replica_lag_seconds_max", self.copies.replica_lag_seconds_max, 0, 86_400)?;
+        within("copies.running_max", self.copies.running_max, 0, 100_000)?;
         if self.listen.ip().is_loopback() || self.tls.is_some() || self.allow_plain {
             return Ok(());
         }
@@ -366,6 +398,8 @@ mod tests {
         check("[fetch]\nallow_private = true\nallow_hosts = [\"files\"]", Ok(()));
         check("[fetch]\nseconds_max = 0", Err("line 2: fetch.seconds_max: must be from 1"));
         check("[fetch]\nprivate = true", Err("line 2: unknown field `private`"));
+        check("[copies]\nrunning_max = 20", Ok(()));
+        check("[copies]\nrunning_max = 200000", Err("line 2: copies.running_max: must be from 0"));
         check("finance_hosts = \"some\"", Err("line 1: unknown variant"));
     }
 

@@ -6,6 +6,7 @@
 //! Promises: what the target shows changes only in the last step, and then wholly; after any failure
 //! or stop before it, it is as it was. No HTTP, no job table, no drawing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -24,6 +25,7 @@ use crate::run::failpoint;
 use crate::run::stop::Stop;
 use catalog::Database;
 use connections::Connections;
+use conversion::Finding;
 use data::Arrived;
 use journal::{Journal, Wait};
 use lane::{Job, Way};
@@ -34,11 +36,13 @@ use report::{Failure, Report, SnapshotReport, TableReport, Verified};
 use resume::{Head, Inheritance, Past};
 use snapshot::Snapshot;
 use staging::Staging;
+use throttle::{Limits, Throttle};
 
 pub mod catalog;
 pub mod chunk;
 pub mod comparison;
 pub mod connections;
+pub mod conversion;
 pub mod data;
 pub mod journal;
 pub mod lane;
@@ -55,6 +59,7 @@ pub mod sift;
 pub mod snapshot;
 pub mod staging;
 pub mod table;
+pub mod throttle;
 pub mod verify;
 
 /// The most lanes that may be asked for.
@@ -79,6 +84,10 @@ pub struct Options {
     pub load_data: bool,
     /// Bytes of a chunk, see [`chunk::CHUNK_BYTES`].
     pub chunk_bytes: u64,
+    /// How fast it may be, and when it pauses.
+    pub throttle: Limits,
+    /// Collations of the target that stand for the source's, by those in lower case.
+    pub collations: BTreeMap<String, String>,
     /// Names what the copy makes on the target for its own use: up to 32 letters and digits, unlike
     /// those of any other copy.
     pub tag: String,
@@ -96,8 +105,12 @@ pub async fn run(
     let began = Instant::now();
     let mut report = Report { lanes: options.lanes, ..Report::default() };
     let connections = Connections::default();
-    let run = Run { source, target, options, surroundings, connections: &connections };
+    let throttle = &Throttle::new(&options.throttle, Arc::clone(&surroundings.progress));
+    let connections = &connections;
+    let run = Run { source, target, options, surroundings, connections, throttle };
     let outcome = run.all(&mut report).await;
+    surroundings.progress.set_pause(None);
+    report.throttle = (!options.throttle.is_none()).then(|| throttle.report());
     report.seconds = began.elapsed().as_secs_f64();
     match outcome {
         Ok(()) => Ok(report),
@@ -115,7 +128,9 @@ pub async fn preview(
 ) -> std::result::Result<Report, Failure> {
     let mut report = Report { lanes: options.lanes, ..Report::default() };
     let connections = Connections::default();
-    let run = Run { source, target, options, surroundings, connections: &connections };
+    let throttle = &Throttle::new(&options.throttle, Arc::clone(&surroundings.progress));
+    let connections = &connections;
+    let run = Run { source, target, options, surroundings, connections, throttle };
     match or_stopped(&surroundings.stop, run.preview(&mut report)).await {
         Ok(()) => Ok(report),
         Err(error) => Err(Failure { error, report: Box::new(report) }),
@@ -133,6 +148,7 @@ struct Run<'a> {
     options: &'a Options,
     surroundings: &'a Surroundings,
     connections: &'a Connections,
+    throttle: &'a Throttle,
 }
 
 /// What is known of both sides before anything is made.
@@ -147,6 +163,7 @@ struct Planned<'a> {
     databases: &'a [Database],
     makes: &'a [Vec<plan::TableMake>],
     kept: &'a Inheritance,
+    is_translated: bool,
 }
 
 /// A copy that only has to be shown.
@@ -215,11 +232,9 @@ impl Run<'_> {
     async fn preview(&self, report: &mut Report) -> Result<()> {
         let known = self.look(report).await?;
         let mut there = session::catalogue(self.source).await?;
-        let mut databases = self.read_databases(&mut there, &known).await?;
+        let databases = self.read_databases(&mut there, &known).await?;
         there.close().await;
-        report.notes.extend(precheck::without_history(&mut databases, &known.target));
-        precheck::databases(&databases, &known.target)?;
-        report.notes.extend(precheck::remarks(&databases));
+        let (databases, _is_translated) = self.convert(databases, &known, report)?;
         let renaming = Renaming { names: self.options.databases.clone() };
         let making = self.making(&known, &renaming, true);
         for (database, (_, to)) in databases.iter().zip(&self.options.databases) {
@@ -273,14 +288,16 @@ impl Run<'_> {
         staging: &Staging,
         report: &mut Report,
     ) -> Result<Prepared> {
+        let sides = (self.source, self.target);
+        let limits = &self.options.throttle;
+        // Ends with this function: the target changes only when nothing waits any more.
+        let _watching = throttle::watch(self.throttle, limits, sides, self.connections).await?;
+        self.throttle.clear().await?;
         let mut there = session::catalogue(self.source).await?;
         self.connections.watch(&there);
         let mut snapshot = self.snapshot(&mut there, known, report).await?;
         let read = self.read_databases(&mut there, known).await?;
-        let mut databases = read.clone();
-        report.notes.extend(precheck::without_history(&mut databases, &known.target));
-        precheck::databases(&databases, &known.target)?;
-        report.notes.extend(precheck::remarks(&databases));
+        let (databases, is_translated) = self.convert(read.clone(), known, report)?;
 
         let mut main = session::writer(self.target, known.target.flavor, "copy").await?;
         self.connections.watch(&main);
@@ -294,18 +311,19 @@ impl Run<'_> {
         let makes = self.make_all(&mut main, known, staging, (&databases, &kept), report).await?;
         kept.release(&mut main, self.target).await?;
         let readers = std::mem::take(&mut snapshot.readers);
-        let plan = Planned { databases: &databases, makes: &makes, kept: &kept };
+        let plan = Planned { databases: &databases, makes: &makes, kept: &kept, is_translated };
         let (jobs, rows) = self.bring_rows(known, staging, plan, readers, report).await?;
         failpoint::pass("rows copied");
         self.finish_tables(&jobs, rows, report).await?;
         counters(&mut main, staging, &databases, &kept).await?;
         foreign_keys(&mut main, &databases, &makes).await?;
-        if known.source.version_text == known.target.version_text {
+        if known.source.version_text == known.target.version_text && !is_translated {
             check_definitions(&mut main, &known.target, staging, &databases, &makes).await?;
         }
         self.check_changes(&mut there, known, &read).await?;
         there.close().await;
         snapshot.close().await;
+        self.throttle.clear().await?;
         Ok(Prepared { main, databases })
     }
 
@@ -325,6 +343,24 @@ impl Run<'_> {
         let kept = resume::claim(main, (tag, past), (head, databases), &known.target).await?;
         report.resumed = (!kept.is_empty()).then(|| kept.tables());
         Ok(kept)
+    }
+
+    /// The databases as the target is to have them; fails if it cannot be given everything. True if
+    /// texts may have another order there.
+    fn convert(
+        &self,
+        mut databases: Vec<Database>,
+        known: &Known,
+        report: &mut Report,
+    ) -> Result<(Vec<Database>, bool)> {
+        report.notes.extend(precheck::without_history(&mut databases, &known.target));
+        report.notes.extend(precheck::remarks(&databases));
+        let told = &self.options.collations;
+        let converted = conversion::convert(databases, &known.source, &known.target, told);
+        report.notes.extend(converted.remarks);
+        report.findings = converted.obstacles;
+        conversion::judge(&report.findings)?;
+        Ok((converted.databases, converted.is_translated))
     }
 
     async fn snapshot(
@@ -363,7 +399,7 @@ impl Run<'_> {
         &self,
         known: &Known,
         staging: &Staging,
-        Planned { databases, makes, kept }: Planned<'_>,
+        Planned { databases, makes, kept, is_translated }: Planned<'_>,
         readers: Vec<Conn>,
         report: &mut Report,
     ) -> Result<(Arc<Vec<Job>>, data::Rows)> {
@@ -373,6 +409,8 @@ impl Run<'_> {
             flavor,
             load: self.options.load_data && known.target.local_infile,
             packet_bytes: known.target.max_allowed_packet,
+            batch_bytes: self.options.throttle.batch_bytes(lane::BATCH_BYTES),
+            is_translated,
         };
         let job = |(d, t): &(usize, usize)| {
             let (database, table) = (&databases[*d], databases[*d].tables[*t].clone());
@@ -398,6 +436,7 @@ impl Run<'_> {
             flavor,
             connections: self.connections.clone(),
             progress: Arc::clone(&self.surroundings.progress),
+            throttle: self.throttle.clone(),
             chunk_bytes: self.options.chunk_bytes,
         })
         .await?;
@@ -437,10 +476,10 @@ impl Run<'_> {
         report: &mut Report,
     ) -> Result<()> {
         let data::Rows { tables, pairs, builders } = rows;
-        let checks = verify::checks(&tables, self.options.verify);
+        let checks = verify::checks(jobs, &tables, self.options.verify);
         let began = Instant::now();
         let compare = async {
-            let compared = verify::run(jobs, checks, pairs).await;
+            let compared = verify::run(jobs, checks, pairs, self.throttle).await;
             (compared, began.elapsed())
         };
         let (built, (compared, took)) = tokio::join!(builders.finish(), compare);
@@ -472,7 +511,7 @@ impl Run<'_> {
         report: &mut Report,
     ) -> Result<Vec<Vec<plan::TableMake>>> {
         let renaming = staging.renaming(&self.options.databases);
-        let mut makes = Vec::new();
+        let (mut makes, mut first_refused) = (Vec::new(), None);
         for (index, database) in databases.iter().enumerate() {
             staging.make(main, index, database).await?;
         }
@@ -483,7 +522,11 @@ impl Run<'_> {
             let schema = staging.of(index);
             let tables = database.tables.iter().map(|table| plan::table(schema, table, &renaming));
             makes.push(tables.collect::<Vec<_>>());
-            staging.make_tables(main, index, database, &makes[index], kept).await?;
+            let refused = staging.make_tables(main, index, database, &makes[index], kept).await?;
+            report
+                .findings
+                .extend(refused.iter().map(|(object, e)| Finding::refused(object.clone(), e)));
+            first_refused = first_refused.or(refused.into_iter().next());
             report.objects += (database.programs.len() + database.sequences.len()) as u64;
         }
         let making = self.making(known, &renaming, false);
@@ -502,7 +545,17 @@ impl Run<'_> {
         for program in &programs {
             report.notes.extend(objects::doubts(program.program, &finally));
         }
-        objects::make(main, &making, &programs).await?;
+        let lacks_tables = first_refused.is_some();
+        for (object, error) in objects::try_all(main, &making, &programs).await? {
+            // Where tables are missing, so is what needs them.
+            if !(lacks_tables && objects::lacks_table(&error)) {
+                report.findings.push(Finding::refused(object.clone(), &error));
+                first_refused.get_or_insert((object, error));
+            }
+        }
+        if let Some((_object, error)) = first_refused {
+            return Err(error);
+        }
         failpoint::pass("programs tried");
         objects::remove(main, &programs).await?;
         Ok(makes)

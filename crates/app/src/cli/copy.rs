@@ -10,6 +10,8 @@ use clap::{Args as ClapArgs, ValueEnum};
 use engine::copy::chunk::CHUNK_BYTES;
 use engine::copy::report::{Failure, Report, Verified};
 use engine::copy::resume::Past;
+use engine::copy::throttle::Limits;
+use engine::copy::throttle::replica::REPLICAS_MAX;
 use engine::copy::{self, LANES_MAX, Options};
 use engine::endpoint::Endpoint;
 use engine::import::Surroundings;
@@ -21,6 +23,7 @@ use super::connection::{self, Source, Target};
 use super::import::stop_on_signal;
 use super::{Exit, complain, print, progress_bar, say};
 use crate::clock::random_hex;
+use crate::size;
 
 mod outcome;
 
@@ -58,9 +61,26 @@ pub struct Args {
     /// DEFINER clauses: keep, strip (the copying account becomes the definer), or USER@HOST
     #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
     definer: Definer,
+    /// Take another collation on the target, of the same character set; may be given several times.
+    /// It may order and fold characters otherwise
+    #[arg(long, value_name = "FROM=TO", value_parser = mapping)]
+    map_collation: Vec<(String, String)>,
     /// Send rows as INSERT text only, never as LOAD DATA LOCAL
     #[arg(long)]
     no_load_data: bool,
+    /// Write at most so many bytes of rows a second, all connections together: 800000, 50M, 1.5G, 64MiB
+    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
+    max_rate: Option<u64>,
+    /// Pause while a replica of the target is more than so many seconds behind, or does not
+    /// replicate. Replicas are those that the target knows, asked with its login, or those of --replica
+    #[arg(long, value_name = "SECONDS")]
+    max_replica_lag: Option<u64>,
+    /// A replica of the target; may be given several times. Without a user in it, with the target's login
+    #[arg(long, value_name = "URL", requires = "max_replica_lag")]
+    replica: Vec<String>,
+    /// Pause while others execute more than so many statements on the source at once
+    #[arg(long, value_name = "N")]
+    max_running: Option<u64>,
     /// Bytes of rows in one part of a table
     #[arg(long, value_name = "BYTES", default_value_t = CHUNK_BYTES, hide = true)]
     chunk_bytes: u64,
@@ -150,9 +170,16 @@ fn resolve(args: Args) -> Result<Settings, String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut tag = random_hex();
     tag.truncate(12);
+    let target = without_database(connection::resolve(&args.target)?, "--to")?;
+    let throttle = Limits {
+        bytes_per_second: args.max_rate,
+        lag_seconds_max: args.max_replica_lag,
+        replicas: replicas(&args.replica, &target)?,
+        running_max: args.max_running,
+    };
     Ok(Settings {
         source: without_database(connection::resolve_source(&args.source)?, "--from")?,
-        target: without_database(connection::resolve(&args.target)?, "--to")?,
+        target,
         options: Options {
             databases: args.databases,
             lanes: args.threads.map_or(cores.min(LANES_MAX), usize::from),
@@ -165,6 +192,8 @@ fn resolve(args: Args) -> Result<Settings, String> {
             definer: args.definer,
             load_data: !args.no_load_data,
             chunk_bytes: args.chunk_bytes.max(1),
+            throttle,
+            collations: args.map_collation.into_iter().collect(),
             tag,
             past: if args.resume { Past::Resume } else { Past::Remove },
         },
@@ -175,6 +204,25 @@ fn resolve(args: Args) -> Result<Settings, String> {
         },
         progress: !args.no_progress,
     })
+}
+
+/// Replicas of the target. Its password is tried on them only for its own account.
+fn replicas(urls: &[String], target: &Endpoint) -> Result<Vec<Endpoint>, String> {
+    let one = |url: &String| {
+        let mut replica = connection::parse(url)?;
+        if replica.user.is_empty() {
+            replica.user.clone_from(&target.user);
+        }
+        if replica.password.is_none() && replica.user == target.user {
+            replica.password.clone_from(&target.password);
+        }
+        replica.check().map_err(|error| error.to_string())?;
+        Ok(replica)
+    };
+    if urls.len() > REPLICAS_MAX {
+        return Err(format!("--replica: at most {REPLICAS_MAX} are asked"));
+    }
+    urls.iter().map(one).collect()
 }
 
 fn without_database(endpoint: Endpoint, option: &str) -> Result<Endpoint, String> {
@@ -191,6 +239,17 @@ fn shown(databases: &[(String, String)]) -> String {
         false => format!("{from}:{to}"),
     };
     databases.iter().map(pair).collect::<Vec<_>>().join(",")
+}
+
+/// `utf8mb4_0900_ai_ci=utf8mb4_unicode_520_ci`.
+fn mapping(text: &str) -> Result<(String, String), String> {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    match text.split_once('=').filter(|(from, to)| is_name(from) && is_name(to)) {
+        Some((from, to)) => Ok((from.to_ascii_lowercase(), to.to_ascii_lowercase())),
+        None => Err("expected COLLATION=COLLATION".to_owned()),
+    }
 }
 
 /// `a`, or `a:b`.

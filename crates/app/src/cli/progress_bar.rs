@@ -84,7 +84,11 @@ fn draw_bar(source: &Source, ended: &AtomicBool) {
         rate.add(&now);
         bar.set_position((now.fraction.unwrap_or(0.0) * STEPS as f64) as u64);
         bar.set_prefix(now.fraction.map(percent).unwrap_or_default());
-        bar.set_message(format!("{}  {}", line(source, &now, &rate), source.progress.activity()));
+        let doing = match source.progress.pause() {
+            Some(reason) => format!("paused: {reason}"),
+            None => source.progress.activity(),
+        };
+        bar.set_message(format!("{}  {doing}", line(source, &now, &rate)));
         bar.tick();
         std::thread::park_timeout(TICK);
     }
@@ -94,8 +98,10 @@ fn draw_bar(source: &Source, ended: &AtomicBool) {
 fn write_lines(source: &Source, ended: &AtomicBool) {
     let mut rate = Rate::new();
     let mut written = Instant::now();
+    let mut is_paused = false;
     while !ended.load(Ordering::Relaxed) {
         std::thread::park_timeout(TICK);
+        tell_pause(source, &mut is_paused);
         if written.elapsed() < LINE_EVERY {
             continue;
         }
@@ -104,6 +110,16 @@ fn write_lines(source: &Source, ended: &AtomicBool) {
         rate.add(&now);
         let percent = now.fraction.map(percent).unwrap_or_default();
         say(&format!("{percent} {}", line(source, &now, &rate)));
+    }
+    tell_pause(source, &mut is_paused);
+}
+
+/// A pause is told when it begins and when it ends, not with the figures.
+fn tell_pause(source: &Source, is_paused: &mut bool) {
+    let pause = source.progress.pause();
+    if pause.is_some() != *is_paused {
+        *is_paused = pause.is_some();
+        say(&pause.map_or("the pause is over".to_owned(), |reason| format!("paused: {reason}")));
     }
 }
 

@@ -5,7 +5,7 @@
 //! still under way finds none of its tables any more. Promises: what the target shows is replaced
 //! wholly or not at all, and a job that is over leaves nothing behind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::copy::chunk::CHUNK_BYTES;
@@ -90,6 +90,8 @@ fn options(app: &App, payload: &Payload, (tag, past): (String, Past)) -> Options
         definer: Definer::Keep,
         load_data: true,
         chunk_bytes: CHUNK_BYTES,
+        collations: BTreeMap::new(),
+        throttle: app.settings.copies.limits(),
         tag,
         past,
     }
@@ -171,6 +173,7 @@ impl Ready {
             rows: progress.applied_rows.load(Ordering::Relaxed),
             expected_rows: progress.expected_rows.load(Ordering::Relaxed),
             activity: progress.activity(),
+            paused: progress.pause(),
         };
         // By rows where they are estimated: those of earlier attempts count, whose bytes nobody knows.
         let part = |done: u64, all: u64| match all {
@@ -208,6 +211,7 @@ fn succeeded(report: &Report) -> String {
         bytes,
         objects: report.objects,
         seconds: report.seconds,
+        paused_seconds: report.throttle.as_ref().map_or(0.0, |throttle| throttle.paused_seconds),
         left_behind: report.left_behind.clone(),
     };
     serde_json::to_string(&success).unwrap_or_default()

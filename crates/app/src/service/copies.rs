@@ -124,6 +124,9 @@ pub struct Progress {
     pub expected_rows: u64,
     /// What it does now: mostly a table
     pub activity: String,
+    /// Why it pauses, if it does: a limit of the settings `[copies]`
+    #[serde(default)]
+    pub paused: Option<String>,
 }
 
 /// What a copy did
@@ -140,6 +143,9 @@ pub struct Success {
     pub objects: u64,
     /// How long the last attempt took
     pub seconds: f64,
+    /// How long it paused meanwhile
+    #[serde(default)]
+    pub paused_seconds: f64,
     /// Databases of the copy on the target that could not be removed
     #[serde(default)]
     pub left_behind: Vec<String>,

@@ -10,6 +10,7 @@ use crate::import_errors::Ended;
 use crate::sameness::{self, dbferry};
 use crate::schema::conforms;
 
+mod across;
 mod comparison;
 mod consistency;
 mod crash;
@@ -17,6 +18,7 @@ mod keys;
 mod refusals;
 mod resume;
 mod snapshot;
+mod throttle;
 
 /// A source and a target.
 pub(crate) struct Pair {

@@ -13,6 +13,7 @@ use super::connections::Connections;
 use super::data::Arrived;
 use super::lane::{Job, Way};
 use super::report::{Failure, Report, SnapshotReport, TableReport, Verified};
+use super::throttle::{self, Throttle};
 use super::{LANES_MAX, Options, session, snapshot, verify};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -54,6 +55,10 @@ async fn compare(
     let mut here = Conn::open(target, "copy comparison").await?;
     let source_facts = facts::gather(&mut there).await.map_err(|error| error.on(Side::Source))?;
     let target_facts = facts::gather(&mut here).await?;
+    let throttle = Throttle::new(&options.throttle, Arc::clone(&surroundings.progress));
+    let sides = (source, target);
+    let _watching = throttle::watch(&throttle, &options.throttle, sides, connections).await?;
+    throttle.clear().await?;
     let names: Vec<&str> = options.databases.iter().map(|(from, _)| from.as_str()).collect();
     let tables = catalog::tables_of(&mut there, &names).await?;
     let readers = options.lanes.clamp(1, LANES_MAX) + 1;
@@ -63,7 +68,16 @@ async fn compare(
     report.notes.append(&mut snapshot.notes);
     report.snapshot = Some(SnapshotReport::of(&snapshot));
     let mut jobs = Vec::new();
-    let way = Way { flavor: target_facts.flavor, load: false, packet_bytes: 0 };
+    // Whatever its collations are, only the same kind of server is sure to order as the source does.
+    let is_translated =
+        source_facts.flavor != target_facts.flavor || !options.collations.is_empty();
+    let way = Way {
+        flavor: target_facts.flavor,
+        load: false,
+        packet_bytes: 0,
+        batch_bytes: 0,
+        is_translated,
+    };
     for (from, to) in &options.databases {
         let database = catalog::read(&mut there, &source_facts, from).await?;
         let copy = catalog::read(&mut here, &target_facts, to).await;
@@ -87,24 +101,26 @@ async fn compare(
         report.tables.insert(name, entry);
     }
     let began = Instant::now();
-    let checks = verify::checks(&cut, options.verify);
-    let (differences, _pairs) = verify::run(&Arc::new(jobs), checks, pairs).await?;
+    let checks = verify::checks(&jobs, &cut, options.verify);
+    let (differences, _pairs) = verify::run(&Arc::new(jobs), checks, pairs, &throttle).await?;
     report.verify_seconds = began.elapsed().as_secs_f64();
     report.verified = options.verify;
     report.differences = differences;
+    report.throttle = (!options.throttle.is_none()).then(|| throttle.report());
     snapshot.close().await;
-    match report.differences.first() {
-        None => Ok(()),
-        Some(first) => {
-            let (there, here) = first.rows;
-            let text = format!(
-                "not the same: chunk {} of {} has {there} rows on the source and {here} on the \
-                 target, or other values",
-                first.chunk, first.table
-            );
-            Err(Error::new(ErrorKind::Statement, Side::Target, text))
-        }
-    }
+    judge(report)
+}
+
+/// Fails if the rows are not the same.
+fn judge(report: &Report) -> Result<()> {
+    let Some(first) = report.differences.first() else { return Ok(()) };
+    let (there, here) = first.rows;
+    let text = format!(
+        "not the same: chunk {} of {} has {there} rows on the source and {here} on the target, or \
+         other values",
+        first.chunk, first.table
+    );
+    Err(Error::new(ErrorKind::Statement, Side::Target, text))
 }
 
 /// All chunks of all tables.
@@ -141,7 +157,8 @@ fn check_tables(source: &Database, target: &Database) -> Result<()> {
     }
     for (one, other) in source.tables.iter().zip(&target.tables) {
         let columns = |table: &super::table::Table| -> Vec<(String, String)> {
-            table.columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect()
+            let named = |c: &super::table::Column| (c.name.clone(), c.kind().to_owned());
+            table.columns.iter().map(named).collect()
         };
         if columns(one) != columns(other) {
             return refused(&one.name, "the columns are not the same");

@@ -3,6 +3,7 @@
 //! A dropped connection is not enough: the server goes on with what it was told. Promises only to
 //! try, within [`END_MAX`]; a server that does not answer ends them by itself.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,13 @@ impl Connections {
     /// Takes note of a connection.
     pub fn watch(&self, conn: &Conn) {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner).push(conn.kill_handle());
+    }
+
+    /// The numbers of those that one server has, or had.
+    pub fn ids(&self, server_identity: &str) -> BTreeSet<u64> {
+        let handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = handles.iter().filter(|handle| handle.server_identity() == server_identity);
+        there.map(KillHandle::id).collect()
     }
 
     /// Ends them all.

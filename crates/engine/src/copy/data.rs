@@ -15,6 +15,7 @@ use super::connections::Connections;
 use super::lane::{self, Copied, Job, Shared};
 use super::session;
 use super::sift::Part;
+use super::throttle::Throttle;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::Conn;
@@ -46,6 +47,8 @@ pub struct Parts {
     pub connections: Connections,
     /// Counted meanwhile.
     pub progress: Arc<Progress>,
+    /// Says when work may begin.
+    pub throttle: Throttle,
     /// Bytes of a chunk.
     pub chunk_bytes: u64,
     /// By table: its parts, if some of them are in already.
@@ -119,15 +122,17 @@ pub enum Told {
 /// Copies all rows.
 pub async fn run(parts: Parts) -> Result<Rows> {
     let Parts { jobs, keys, mut readers, target, flavor, connections, .. } = parts;
-    let Parts { progress, chunk_bytes, sifted, .. } = parts;
+    let Parts { progress, throttle, sifted, .. } = parts;
     // The only reader has to walk as well, so it does not cut.
     let walker = if readers.len() > 1 { readers.pop() } else { None };
-    let chunk_bytes = if walker.is_some() { chunk_bytes } else { u64::MAX };
+    let chunk_bytes = if walker.is_some() { parts.chunk_bytes } else { u64::MAX };
     let (chunks, queue) = mpsc::channel(CHUNKS_AHEAD);
     let (teller, told) = mpsc::channel(TOLD_MAX);
     let (to_build, builds) = mpsc::channel(jobs.len().max(1));
     let queue = Arc::new(Mutex::new(queue));
-    let shared = Shared { jobs: Arc::clone(&jobs), queue, told: teller.clone(), progress };
+    let (told_by, throttled) = (teller.clone(), throttle.clone());
+    let shared =
+        Shared { jobs: Arc::clone(&jobs), queue, told: told_by, throttle: throttled, progress };
 
     let (mut lanes, mut builders) = (JoinSet::new(), Builders { tasks: JoinSet::new() });
     let builds = Arc::new(Mutex::new(builds));
@@ -141,7 +146,7 @@ pub async fn run(parts: Parts) -> Result<Rows> {
         connections.watch(&builder);
         builders.tasks.spawn(build(
             builder,
-            flavor,
+            (flavor, throttle.clone()),
             Arc::clone(&builds),
             (Arc::clone(&jobs), Arc::clone(&keys)),
         ));
@@ -258,7 +263,7 @@ async fn walk(
 /// Builds the keys of tables as their numbers come; how long each took.
 async fn build(
     mut conn: Conn,
-    flavor: Flavor,
+    (flavor, throttle): (Flavor, Throttle),
     builds: Arc<Mutex<mpsc::Receiver<usize>>>,
     (jobs, keys): (Arc<Vec<Job>>, Arc<Vec<Option<String>>>),
 ) -> Result<Vec<(usize, Duration)>> {
@@ -274,6 +279,7 @@ async fn build(
             conn.close().await;
             return Ok(took);
         };
+        throttle.clear().await?;
         let began = Instant::now();
         if let Some(statement) = &keys[index] {
             let job = &jobs[index];

@@ -15,6 +15,7 @@ use super::chunk::Chunk;
 use super::data::Told;
 use super::rows::{Batch, Form};
 use super::table::Table;
+use super::throttle::Throttle;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::conn::{Cells, Conn};
@@ -43,6 +44,8 @@ pub struct Job {
     pub statement: String,
     /// Bytes of a batch.
     pub batch_bytes: usize,
+    /// Texts may have another order on the target, and numbers another text.
+    pub is_translated: bool,
 }
 
 /// What the target takes.
@@ -54,6 +57,10 @@ pub struct Way {
     pub load: bool,
     /// Statements up to this length.
     pub packet_bytes: u64,
+    /// Batches up to this length, where rows are not longer.
+    pub batch_bytes: usize,
+    /// Texts may have another order there than on the source, and numbers another text.
+    pub is_translated: bool,
 }
 
 /// Chunks that wait for a lane.
@@ -83,6 +90,8 @@ pub struct Shared {
     pub queue: Queue,
     /// Where what is copied is told.
     pub told: Sender<Told>,
+    /// Says when a batch may go.
+    pub throttle: Throttle,
     /// Counted as batches are committed.
     pub progress: Arc<Progress>,
 }
@@ -113,9 +122,16 @@ impl Job {
             }
         };
         let packet_bytes = usize::try_from(way.packet_bytes).unwrap_or(usize::MAX);
-        let batch_bytes = if load { BATCH_BYTES } else { BATCH_BYTES.min(packet_bytes / 2) };
+        let batch_bytes = way.batch_bytes.min(BATCH_BYTES);
+        let batch_bytes = if load { batch_bytes } else { batch_bytes.min(packet_bytes / 2) };
         let (source, target) = (source.to_owned(), target.to_owned());
-        Job { source, target, table, form, statement, batch_bytes }
+        let is_translated = way.is_translated;
+        Job { source, target, table, form, statement, batch_bytes, is_translated }
+    }
+
+    /// Its chunks may hold other rows on the target: it can only be compared as a whole.
+    pub fn is_one(&self) -> bool {
+        self.is_translated && self.table.is_cut_by_text()
     }
 
     fn selection(&self, chunk: &Chunk) -> String {
@@ -196,6 +212,7 @@ async fn write_all(writer: &mut Conn, shared: &Shared, mut steps: Receiver<Step>
             Step::Batch(index, batch) => {
                 let job = &shared.jobs[index];
                 let (batch_rows, batch_bytes) = (batch.rows, batch.text.len() as u64);
+                shared.throttle.pass(batch_bytes).await?;
                 shared.progress.set_activity(format!("{}.{}", job.source, job.table.name));
                 warnings += write(writer, job, batch)
                     .await

@@ -43,32 +43,49 @@ pub struct Placed<'a> {
     pub program: &'a Program,
 }
 
-/// Makes programs. Those that need others which are not there yet are tried again after them.
+/// Makes programs; the first that the target does not take is an error.
 pub async fn make(conn: &mut Conn, making: &Making<'_>, programs: &[Placed<'_>]) -> Result<()> {
-    let mut ordered: Vec<Placed<'_>> = programs.to_vec();
+    match try_all(conn, making, programs).await?.into_iter().next() {
+        Some((_object, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// Makes programs, and gives those that the target does not take. Those that need others which are not
+/// there yet are tried again after them.
+pub async fn try_all(
+    conn: &mut Conn,
+    making: &Making<'_>,
+    programs: &[Placed<'_>],
+) -> Result<Vec<(String, Error)>> {
+    let mut waiting: Vec<Placed<'_>> = programs.to_vec();
     // Triggers and events come last: what they call need not be there when they are made, but
     // nothing of theirs should run before all is.
-    ordered.sort_by_key(|placed| placed.program.kind);
-    let mut waiting = ordered;
+    waiting.sort_by_key(|placed| placed.program.kind);
+    let mut refused = Vec::new();
     loop {
-        let mut again = Vec::new();
-        let mut first_error = None;
+        let (mut again, mut errors) = (Vec::new(), Vec::new());
         let before = waiting.len();
         for placed in waiting {
-            match make_one(conn, making, placed).await {
-                Ok(()) => {}
-                Err(error) if may_wait(&error) => {
-                    first_error.get_or_insert(error);
+            let Err(error) = make_one(conn, making, placed).await else { continue };
+            let what = placed.program.kind.keyword().to_lowercase();
+            let object = format!("{what} {}.{}", placed.database, placed.program.name);
+            if conn.is_broken() || error.server.is_none() {
+                return Err(error);
+            }
+            match may_wait(&error) {
+                true => {
                     again.push(placed);
+                    errors.push((object, error));
                 }
-                Err(error) => return Err(error),
+                false => refused.push((object, error)),
             }
         }
-        match first_error {
-            None => return Ok(()),
-            Some(error) if again.len() == before => return Err(error),
-            Some(_) => waiting = again,
+        if again.is_empty() || again.len() == before {
+            refused.extend(errors);
+            return Ok(refused);
         }
+        waiting = again;
     }
 }
 
@@ -101,7 +118,12 @@ pub fn doubts(program: &Program, making: &Making<'_>) -> Vec<String> {
 
 /// A table, view or routine that is not there, or a view that is not valid yet.
 fn may_wait(error: &Error) -> bool {
-    matches!(error.code(), Some(1146 | 1305 | 1356))
+    lacks_table(error) || error.code() == Some(1305)
+}
+
+/// A table or view that is not there, or not valid yet.
+pub fn lacks_table(error: &Error) -> bool {
+    matches!(error.code(), Some(1146 | 1356))
 }
 
 fn rules_of(program: &Program, dialect: Target) -> Rules {

@@ -59,10 +59,13 @@ fn split_foreign_keys(schema: &str, table: &str, text: &str) -> Option<(String, 
 
 /// The definition with its next AUTO_INCREMENT value.
 fn with_counter(text: &str, next: u64) -> String {
-    let Some(at) = text.rfind("\n) ENGINE=") else { return text.to_owned() };
-    let options = &text[at + "\n) ENGINE=".len()..];
-    let engine = options.find([' ', '\n']).unwrap_or(options.len());
-    let at = at + "\n) ENGINE=".len() + engine;
+    // MySQL tells some options before the engine, in comments.
+    let Some(tail) = text.rfind("\n)") else { return text.to_owned() };
+    let Some(at) = text[tail..].find(" ENGINE=").map(|at| tail + at + " ENGINE=".len()) else {
+        return text.to_owned();
+    };
+    let engine = text[at..].find([' ', '\n']).unwrap_or(text.len() - at);
+    let at = at + engine;
     format!("{} AUTO_INCREMENT={next}{}", &text[..at], &text[at..])
 }
 

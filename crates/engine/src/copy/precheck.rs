@@ -99,49 +99,6 @@ pub async fn references(conn: &mut Conn, targets: &[&str]) -> Result<()> {
     Err(Error::new(ErrorKind::Refused, Side::Target, text))
 }
 
-/// Whether the target has what the definitions name.
-pub fn databases(databases: &[Database], target: &ServerFacts) -> Result<()> {
-    for database in databases {
-        check_collation(&database.charset.1, target, &database.name, None)?;
-        for table in &database.tables {
-            let refused = |text: String| {
-                let error = Error::new(ErrorKind::Refused, Side::Source, text);
-                Err(error.in_table(Some(&database.name), table.name.clone()))
-            };
-            let engine = table.engine.to_ascii_lowercase();
-            if !target.engines.iter().any(|one| one.eq_ignore_ascii_case(&engine)) {
-                return refused(format!("the target has no storage engine {}", table.engine));
-            }
-            if table.create.contains('\u{FFFD}') {
-                return refused("its definition holds bytes that are no UTF-8".to_owned());
-            }
-            for column in &table.columns {
-                if let Some(collation) = &column.collation {
-                    check_collation(collation, target, &database.name, Some(&table.name))?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_collation(
-    collation: &str,
-    target: &ServerFacts,
-    database: &str,
-    table: Option<&str>,
-) -> Result<()> {
-    if target.collations.iter().any(|one| one.eq_ignore_ascii_case(collation)) {
-        return Ok(());
-    }
-    let text = format!("the target has no collation {collation}");
-    let error = Error::new(ErrorKind::Refused, Side::Source, text);
-    Err(match table {
-        Some(table) => error.in_table(Some(database), table),
-        None => error.in_table(None, database),
-    })
-}
-
 /// What is worth knowing of the target.
 pub fn notes(target: &ServerFacts) -> Vec<String> {
     match target.local_infile {

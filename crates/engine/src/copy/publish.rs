@@ -5,16 +5,25 @@
 //! whatever fails, and whenever, [`back`] makes everything what it was. The old tables live until
 //! nothing can fail any more. [`super::journal`] remembers what is needed for that.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{Database, Program};
 use super::objects::{self, Making, Placed};
 use super::rename::Renaming;
 use super::{plan, precheck};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::import::indexes::deferral::identifier;
 use crate::import::table::literal;
 use crate::mysql::conn::Conn;
+
+/// How long one try to exchange the tables waits for them, in seconds.
+pub const EXCHANGE_WAIT_SECS: u32 = 5;
+/// How often it is tried.
+pub const EXCHANGE_TRIES: u32 = 12;
+/// Between two tries, so that those who waited behind them get on.
+const EXCHANGE_PAUSE: Duration = Duration::from_secs(1);
 
 /// One database that is about to appear.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +47,12 @@ pub async fn forth(conn: &mut Conn, places: &[Place], making: &Making<'_>) -> Re
         let verb = if place.old.is_some() { "ALTER" } else { "CREATE" };
         let target = identifier(&place.target);
         let sql = format!("{verb} DATABASE {target} CHARACTER SET {charset} COLLATE {collation}");
-        conn.query(sql.as_bytes()).await?;
+        locking(conn, &sql).await?;
         // A table with triggers cannot change its database.
         objects::remove(conn, &old_programs(place)).await?;
     }
     if let Some(sql) = exchange(places) {
-        conn.query(sql.as_bytes()).await?;
+        locking(conn, &sql).await?;
     }
     crate::run::failpoint::pass("after exchange");
     for place in places {
@@ -54,6 +63,25 @@ pub async fn forth(conn: &mut Conn, places: &[Place], making: &Making<'_>) -> Re
         .flat_map(|place| placed(&place.target, &place.source.charset.1, &place.source.programs))
         .collect();
     objects::make(conn, making, &programs).await
+}
+
+/// Executes a statement that waits for those who use the tables, a little at a time: whoever comes later
+/// waits behind it.
+async fn locking(conn: &mut Conn, sql: &str) -> Result<()> {
+    let before = conn.scalar("SELECT @@SESSION.lock_wait_timeout").await?.unwrap_or_default();
+    let timeout = |seconds: &str| format!("SET SESSION lock_wait_timeout = {seconds}");
+    conn.query(timeout(&EXCHANGE_WAIT_SECS.to_string()).as_bytes()).await?;
+    let mut outcome = Ok(());
+    for _ in 0..EXCHANGE_TRIES {
+        outcome = conn.query(sql.as_bytes()).await.map(|_effect| ());
+        match &outcome {
+            Err(error) if error.kind == ErrorKind::LockWait => {}
+            _ => break,
+        }
+        tokio::time::sleep(EXCHANGE_PAUSE).await;
+    }
+    outcome?;
+    conn.query(timeout(&before).as_bytes()).await.map(|_effect| ())
 }
 
 /// Defaults that still name sequences where they were.

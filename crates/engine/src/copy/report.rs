@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::conversion::Finding;
 use super::snapshot::{Mode, Position, Snapshot};
+use super::throttle::ThrottleReport;
 
 /// What became of a copy, whether it succeeded or not.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -18,6 +20,9 @@ pub struct Report {
     pub tables: BTreeMap<String, TableReport>,
     /// Views, routines, triggers, events and sequences that were made.
     pub objects: u64,
+    /// What the target cannot be given, or did not take.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// What is worth knowing.
     pub notes: Vec<String>,
     /// How the rows were compared.
@@ -35,6 +40,9 @@ pub struct Report {
     pub verify_seconds: f64,
     /// Seconds from the first statement to the last.
     pub seconds: f64,
+    /// How it was slowed down, if it was to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throttle: Option<ThrottleReport>,
     /// The target shows the copy. If not, it is as it was before.
     pub published: bool,
     /// Tables that were taken over from a copy that had died, whole or in parts; nothing if there

@@ -11,6 +11,10 @@ use crate::mysql::facts::Flavor;
 
 /// How long the server waits for us while the other side is busy, in seconds.
 const IDLE_SECONDS: u32 = 86_400;
+/// How long a statement waits for a table that others change, in seconds.
+const LOCK_WAIT_SECONDS: u32 = 300;
+/// How long a batch waits for a row, in seconds.
+const ROW_WAIT_SECONDS: u32 = 50;
 
 /// A session on the source that reads what is told of objects.
 pub async fn catalogue(source: &Endpoint) -> Result<Conn> {
@@ -77,11 +81,12 @@ async fn reading(conn: &mut Conn) -> Result<()> {
     patient(conn).await
 }
 
-/// A reader waits for the target, and a writer for the source.
+/// A reader waits for the target, and a writer for the source; neither waits for locks without end.
 async fn patient(conn: &mut Conn) -> Result<()> {
     let text = format!(
         "SET SESSION net_write_timeout = {IDLE_SECONDS}, net_read_timeout = {IDLE_SECONDS}, \
-         wait_timeout = {IDLE_SECONDS}"
+         wait_timeout = {IDLE_SECONDS}, lock_wait_timeout = {LOCK_WAIT_SECONDS}, \
+         innodb_lock_wait_timeout = {ROW_WAIT_SECONDS}"
     );
     conn.query(text.as_bytes()).await.map(|_effect| ())
 }

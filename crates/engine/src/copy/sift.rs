@@ -96,9 +96,10 @@ pub async fn run(
 
 type Queue = Arc<Mutex<std::vec::IntoIter<(usize, usize, Chunk)>>>;
 
-/// The parts of one table. A lone reader does not cut, as when rows are copied.
+/// The parts of one table. A lone reader does not cut, as when rows are copied; nor is a table cut
+/// whose parts may hold other rows on the target.
 async fn cut(job: &Job, readers: &mut [Conn], chunk_bytes: u64) -> Result<Vec<Part>> {
-    let chunk_bytes = if readers.len() > 1 { chunk_bytes } else { u64::MAX };
+    let chunk_bytes = if readers.len() > 1 && !job.is_one() { chunk_bytes } else { u64::MAX };
     let mut walk = Walk::new(&job.source, &job.table, chunk_bytes);
     let mut parts = Vec::new();
     while let Some(chunk) = walk

@@ -13,6 +13,7 @@ use super::session;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
+use crate::import::table::literal;
 use crate::mysql::conn::Conn;
 use crate::mysql::facts::{Flavor, ServerFacts};
 use crate::run::stop::Stop;
@@ -28,6 +29,9 @@ const LOCK_PAUSE: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
+    /// MariaDB's `BACKUP STAGE BLOCK_COMMIT` while they began: commits waited, and nothing waited for
+    /// long queries.
+    BackupStage,
     /// `FLUSH TABLES WITH READ LOCK` while they began.
     GlobalReadLock,
     /// `LOCK TABLES … READ` while they began.
@@ -97,22 +101,11 @@ pub async fn open(
     let mut locker = session::catalogue(source).await?;
     let timeout = format!("SET SESSION lock_wait_timeout = {LOCK_WAIT_SECS}");
     locker.query(timeout.as_bytes()).await.map_err(at_source)?;
-    let mut mode = Mode::OneReader;
     let began = Instant::now();
-    if count > 1 {
-        for (wanted, statement) in ways(tables) {
-            match lock(&mut locker, &statement, stop).await {
-                Ok(()) => {
-                    mode = wanted;
-                    break;
-                }
-                Err(error) if is_refusal(&error) => {
-                    notes.push(format!("no {}: the account may not", name_of(wanted)));
-                }
-                Err(error) => return Err(error.on(Side::Source)),
-            }
-        }
-    }
+    let mode = match count > 1 {
+        true => take_lock(&mut locker, &ways(facts, tables), stop, &mut notes).await?,
+        false => Mode::OneReader,
+    };
     let locked = Instant::now();
     if mode == Mode::OneReader && count > 1 {
         notes.push(
@@ -126,18 +119,28 @@ pub async fn open(
         let text = b"START TRANSACTION WITH CONSISTENT SNAPSHOT";
         reader.query(text).await.map_err(at_source)?;
     }
-    let position = match mode {
+    let mut position = match mode {
         // Nothing ties it to the moment of the one reader.
         Mode::OneReader => Position::default(),
-        Mode::GlobalReadLock | Mode::TableLocks => {
-            position(&mut locker, facts).await.map_err(at_source)?
+        Mode::BackupStage | Mode::GlobalReadLock | Mode::TableLocks => {
+            position_now(&mut locker, facts).await.map_err(at_source)?
         }
     };
-    locker.query(b"UNLOCK TABLES").await.map_err(at_source)?;
+    locker.query(unlock(mode)).await.map_err(at_source)?;
     let locked_ms = match mode {
         Mode::OneReader => 0,
-        Mode::GlobalReadLock | Mode::TableLocks => locked.elapsed().as_millis() as u64,
+        Mode::BackupStage | Mode::GlobalReadLock | Mode::TableLocks => {
+            locked.elapsed().as_millis() as u64
+        }
     };
+    if let Some(reader) = readers.first_mut()
+        && position.file.is_none()
+        && facts.has_binlog
+        && facts.flavor == Flavor::MariaDb
+    {
+        // Not while others wait: for the GTID the server reads in its log.
+        position = position_of(reader).await.map_err(at_source)?;
+    }
     let waited = locked.duration_since(began).as_secs();
     if waited > u64::from(LOCK_WAIT_SECS) {
         notes.push(format!("the lock came after {waited} s: long statements run on the source"));
@@ -173,37 +176,67 @@ async fn hold_definitions(
     }
 }
 
-/// The locks to try, the best one first.
-fn ways(tables: &[(String, String)]) -> Vec<(Mode, String)> {
-    let mut ways =
-        vec![(Mode::GlobalReadLock, "FLUSH NO_WRITE_TO_BINLOG TABLES WITH READ LOCK".to_owned())];
+/// Takes the best lock that the account may take.
+async fn take_lock(
+    locker: &mut Conn,
+    ways: &[(Mode, Vec<String>)],
+    stop: &Stop,
+    notes: &mut Vec<String>,
+) -> Result<Mode> {
+    for (mode, statements) in ways {
+        match lock(locker, *mode, statements, stop).await {
+            Ok(()) => return Ok(*mode),
+            Err(error) if error.kind == ErrorKind::Privilege => {
+                notes.push(format!("no {}: the account may not", name_of(*mode)));
+            }
+            Err(error) => return Err(error.on(Side::Source)),
+        }
+    }
+    Ok(Mode::OneReader)
+}
+
+/// The locks to try, the best one first: what takes each.
+fn ways(facts: &ServerFacts, tables: &[(String, String)]) -> Vec<(Mode, Vec<String>)> {
+    let mut ways = Vec::new();
+    if facts.flavor == Flavor::MariaDb && facts.version >= (10, 4, 1) {
+        let stages = ["START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"];
+        let stages = stages.iter().map(|stage| format!("BACKUP STAGE {stage}"));
+        ways.push((Mode::BackupStage, stages.collect()));
+    }
+    let global = "FLUSH NO_WRITE_TO_BINLOG TABLES WITH READ LOCK".to_owned();
+    ways.push((Mode::GlobalReadLock, vec![global]));
     if !tables.is_empty() {
         let named = |(schema, table): &(String, String)| {
             format!("{}.{} READ", identifier(schema), identifier(table))
         };
         let list: Vec<String> = tables.iter().map(named).collect();
-        ways.push((Mode::TableLocks, format!("LOCK TABLES {}", list.join(", "))));
+        ways.push((Mode::TableLocks, vec![format!("LOCK TABLES {}", list.join(", "))]));
     }
     ways
 }
 
+/// What gives the lock back.
+fn unlock(mode: Mode) -> &'static [u8] {
+    match mode {
+        Mode::BackupStage => b"BACKUP STAGE END",
+        Mode::GlobalReadLock | Mode::TableLocks | Mode::OneReader => b"UNLOCK TABLES",
+    }
+}
+
 fn name_of(mode: Mode) -> &'static str {
     match mode {
+        Mode::BackupStage => "BACKUP STAGE",
         Mode::GlobalReadLock => "FLUSH TABLES WITH READ LOCK",
         Mode::TableLocks => "LOCK TABLES",
         Mode::OneReader => "lock",
     }
 }
 
-fn is_refusal(error: &Error) -> bool {
-    error.kind == ErrorKind::Privilege
-}
-
 /// Takes a lock, with pauses between the tries: whoever waits for it makes others wait.
-async fn lock(conn: &mut Conn, statement: &str, stop: &Stop) -> Result<()> {
+async fn lock(conn: &mut Conn, mode: Mode, statements: &[String], stop: &Stop) -> Result<()> {
     for left in (0..LOCK_TRIES).rev() {
-        match conn.query(statement.as_bytes()).await {
-            Ok(_effect) => return Ok(()),
+        match lock_once(conn, mode, statements).await {
+            Ok(()) => return Ok(()),
             Err(error) if error.kind == ErrorKind::LockWait && left > 0 => {}
             Err(error) => return Err(error),
         }
@@ -215,8 +248,39 @@ async fn lock(conn: &mut Conn, statement: &str, stop: &Stop) -> Result<()> {
     Err(Error::new(ErrorKind::LockWait, Side::Source, "lock the source's tables"))
 }
 
-/// Where the binary log is. Nothing where there is none, or the account may not know.
-async fn position(conn: &mut Conn, facts: &ServerFacts) -> Result<Position> {
+/// Takes it wholly or not at all.
+async fn lock_once(conn: &mut Conn, mode: Mode, statements: &[String]) -> Result<()> {
+    for (index, statement) in statements.iter().enumerate() {
+        let Err(error) = conn.query(statement.as_bytes()).await else { continue };
+        if index > 0 && !conn.is_broken() {
+            conn.query(unlock(mode)).await?;
+        }
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// The position of the snapshot that a session of MariaDB has open: it needs no lock and no privilege.
+async fn position_of(reader: &mut Conn) -> Result<Position> {
+    let mut position = Position::default();
+    for row in reader.rows("SHOW STATUS LIKE 'binlog\\_snapshot\\_%'").await? {
+        let mut cells = row.into_iter().map(Option::unwrap_or_default);
+        let (name, value) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+        match name.to_ascii_lowercase().as_str() {
+            "binlog_snapshot_file" => position.file = Some(value).filter(|file| !file.is_empty()),
+            "binlog_snapshot_position" => position.offset = value.parse().ok(),
+            _ => {}
+        }
+    }
+    if let (Some(file), Some(offset)) = (&position.file, position.offset) {
+        let sql = format!("SELECT BINLOG_GTID_POS({}, {offset})", literal(file));
+        position.gtid = reader.scalar(&sql).await?.filter(|set| !set.is_empty());
+    }
+    Ok(position)
+}
+
+/// Where the binary log is now. Nothing where there is none, or the account may not know.
+async fn position_now(conn: &mut Conn, facts: &ServerFacts) -> Result<Position> {
     let mut position = Position::default();
     if !facts.has_binlog {
         return Ok(position);

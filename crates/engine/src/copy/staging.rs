@@ -7,7 +7,7 @@ use super::catalog::Database;
 use super::plan::TableMake;
 use super::rename::Renaming;
 use super::resume::Inheritance;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::conn::Conn;
 
@@ -55,7 +55,8 @@ impl Staging {
         Ok(())
     }
 
-    /// Makes the sequences and tables, without what waits for the rows; those of `kept` are there.
+    /// Makes the sequences and tables, without what waits for the rows; those of `kept` are there. Gives
+    /// the tables that the target does not take.
     pub async fn make_tables(
         &self,
         conn: &mut Conn,
@@ -63,7 +64,7 @@ impl Staging {
         database: &Database,
         makes: &[TableMake],
         kept: &Inheritance,
-    ) -> Result<()> {
+    ) -> Result<Vec<(String, Error)>> {
         conn.query(format!("USE {}", identifier(self.of(index))).as_bytes()).await?;
         // Definitions are written as under an empty sql_mode.
         conn.query(b"SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'").await?;
@@ -76,15 +77,19 @@ impl Staging {
                 conn.query(sql.as_bytes()).await?;
             }
         }
+        let mut refused = Vec::new();
         for (table, make) in database.tables.iter().zip(makes) {
             if kept.has(index, &table.name) {
                 continue;
             }
-            conn.query(make.create.as_bytes()).await.map_err(|mut error| {
-                error.message = format!("make table {}.{}", database.name, table.name);
-                error.in_table(Some(&database.name), table.name.clone())
-            })?;
+            let Err(mut error) = conn.query(make.create.as_bytes()).await else { continue };
+            error.message = format!("make table {}.{}", database.name, table.name);
+            let error = error.in_table(Some(&database.name), table.name.clone());
+            if conn.is_broken() || error.server.is_none() {
+                return Err(error);
+            }
+            refused.push((format!("{}.{}", database.name, table.name), error));
         }
-        Ok(())
+        Ok(refused)
     }
 }

@@ -13,6 +13,7 @@ use super::chunk::Chunk;
 use super::data::Arrived;
 use super::lane::Job;
 use super::report::{Difference, Verified};
+use super::throttle::Throttle;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::conn::Conn;
@@ -46,17 +47,17 @@ struct Sum {
 
 /// What has to be compared. Tables whose rows made the target warn are compared by digest whatever
 /// was asked for.
-pub fn checks(tables: &[Arrived], wanted: Verified) -> Vec<Check> {
+pub fn checks(jobs: &[Job], tables: &[Arrived], wanted: Verified) -> Vec<Check> {
     let mut checks = Vec::new();
     for (job, table) in tables.iter().enumerate() {
         let digest = wanted == Verified::Checksum || table.warnings > 0;
-        if digest {
+        if digest && !jobs[job].is_one() {
             checks.extend(table.chunks.iter().map(|chunk| Check {
                 job,
                 chunk: chunk.clone(),
                 digest,
             }));
-        } else if wanted == Verified::Rows {
+        } else if digest || wanted == Verified::Rows {
             let chunk = Chunk { number: 0, condition: None, key: None };
             checks.push(Check { job, chunk, digest });
         }
@@ -70,11 +71,17 @@ pub async fn run(
     jobs: &Arc<Vec<Job>>,
     checks: Vec<Check>,
     pairs: Vec<(Conn, Conn)>,
+    throttle: &Throttle,
 ) -> Result<(Vec<Difference>, Vec<(Conn, Conn)>)> {
     let queue = Arc::new(Mutex::new(checks.into_iter()));
     let mut tasks = JoinSet::new();
     for (source, target) in pairs {
-        tasks.spawn(compare_all(source, target, Arc::clone(jobs), Arc::clone(&queue)));
+        tasks.spawn(compare_all(
+            source,
+            target,
+            (Arc::clone(jobs), throttle.clone()),
+            Arc::clone(&queue),
+        ));
     }
     let (mut differences, mut pairs) = (Vec::new(), Vec::new());
     while let Some(ended) = tasks.join_next().await {
@@ -94,13 +101,14 @@ type Queue = Arc<Mutex<std::vec::IntoIter<Check>>>;
 async fn compare_all(
     mut source: Conn,
     mut target: Conn,
-    jobs: Arc<Vec<Job>>,
+    (jobs, throttle): (Arc<Vec<Job>>, Throttle),
     queue: Queue,
 ) -> Result<(Vec<Difference>, (Conn, Conn))> {
     let mut differences = Vec::new();
     loop {
         let next = queue.lock().await.next();
         let Some(check) = next else { return Ok((differences, (source, target))) };
+        throttle.clear().await?;
         let job = &jobs[check.job];
         let (there, here) = tokio::join!(
             sum(&mut source, job, &job.source, &check),
@@ -140,7 +148,7 @@ async fn sum(conn: &mut Conn, job: &Job, schema: &str, check: &Check) -> Result<
     let filter = check.chunk.filter();
     // A NULL is a digest that the server could not compute; it must not look like none.
     let digest = match check.digest {
-        true => format!("SUM(IFNULL({}, {UNKNOWN}))", job.table.row_digest()),
+        true => format!("SUM(IFNULL({}, {UNKNOWN}))", job.table.row_digest(job.is_translated)),
         false => "0".to_owned(),
     };
     let sql = format!("SELECT COUNT(*), {digest} FROM {from}{filter}");
@@ -167,7 +175,8 @@ async fn keys(
     let names: Vec<String> = columns.iter().map(|(c, _)| identifier(&c.name)).collect();
     let list = |schema: &str| {
         let from = job.table.from(schema, Some(&key.name));
-        let (digest, names, filter) = (job.table.row_digest(), names.join(", "), chunk.filter());
+        let (digest, names, filter) =
+            (job.table.row_digest(job.is_translated), names.join(", "), chunk.filter());
         format!("SELECT {digest}, {names} FROM {from}{filter} ORDER BY {names}").into_bytes()
     };
     let (there, here) = (list(&job.source), list(&job.target));

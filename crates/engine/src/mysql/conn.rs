@@ -9,7 +9,7 @@
 //! The driver announces multi-statements, as the stock client does, and cannot be told not to:
 //! give one statement at a time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -172,6 +172,20 @@ impl Conn {
         let outcome = self.inner.query::<Row, _>(sql).await;
         let rows = self.end(outcome)?;
         Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text_of).collect()).collect())
+    }
+
+    /// Gives the rows of a `SHOW` whose columns differ by version: by their names in lower case.
+    pub async fn named_rows(&mut self, sql: &str) -> Result<Vec<BTreeMap<String, Option<String>>>> {
+        self.check_size(sql.len())?;
+        self.begin()?;
+        let outcome = self.inner.query::<Row, _>(sql).await;
+        let rows = self.end(outcome)?;
+        let named = |row: Row| {
+            let columns = row.columns();
+            let names = columns.iter().map(|column| column.name_str().to_ascii_lowercase());
+            names.zip(row.unwrap().into_iter().map(text_of)).collect()
+        };
+        Ok(rows.into_iter().map(named).collect())
     }
 
     /// Runs a query and gives its rows one at a time, as the bytes that the server sends.
@@ -338,6 +352,11 @@ impl KillHandle {
     /// Ends the connection. One that is gone is no error.
     pub async fn kill_connection(&self) -> Result<()> {
         self.kill("KILL CONNECTION").await
+    }
+
+    /// The server that the connection was opened to.
+    pub fn server_identity(&self) -> &str {
+        &self.server_identity
     }
 
     /// The connection it stops.

@@ -26,6 +26,8 @@ pub struct Progress {
     pub lane_micros: AtomicU64,
     /// What runs now: a table's name, or the first words of a statement.
     activity: Mutex<String>,
+    /// Why the run pauses, while it does.
+    pause: Mutex<Option<String>>,
 }
 
 impl Progress {
@@ -42,6 +44,16 @@ impl Progress {
     /// What runs now.
     pub fn activity(&self) -> String {
         self.activity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says why the run pauses, or that it goes on.
+    pub fn set_pause(&self, reason: Option<String>) {
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+
+    /// Why the run pauses, if it does.
+    pub fn pause(&self) -> Option<String> {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Counts what was committed, up to `offset` of the decoded text.

@@ -14,6 +14,8 @@ use crate::size;
 
 /// Tables that the summary lists; the rest is in the report.
 const TABLES_SHOWN: usize = 20;
+/// Findings that the summary lists.
+const FINDINGS_SHOWN: usize = 50;
 /// Notes that the summary lists.
 const NOTES_SHOWN: usize = 10;
 /// Differences that the summary lists.
@@ -59,14 +61,20 @@ pub(super) fn for_people(facts: &Facts, outcome: &Result<Report, Failure>) -> St
         Err(failure) => {
             lines.extend(notes(&failure.report));
             lines.push(format!("dbferry: error: {}", failure.error));
+            lines.extend(findings(&failure.report));
             lines.extend(differences(&failure.report));
             lines.extend(standing(facts, failure));
-            if let Some(advice) = failure.error.advice() {
+            if let Some(advice) = advice(failure) {
                 lines.push(format!("  hint: {advice}"));
             }
         }
     }
     lines.join("\n")
+}
+
+/// What to do about a failure; each finding has a proposal of its own.
+fn advice(failure: &Failure) -> Option<&'static str> {
+    failure.error.advice().filter(|_| failure.report.findings.is_empty())
 }
 
 /// What the target shows after a failure.
@@ -106,7 +114,7 @@ fn success(facts: &Facts, report: &Report) -> String {
     let a_second = |count: u64| (count as f64 / report.seconds.max(0.001)) as u64;
     let snapshot = report.snapshot.as_ref().map(|snapshot| match snapshot.mode {
         Mode::OneReader => ", one reader, no lock".to_owned(),
-        Mode::GlobalReadLock | Mode::TableLocks => {
+        Mode::BackupStage | Mode::GlobalReadLock | Mode::TableLocks => {
             format!(", writers waited {} ms", snapshot.locked_ms)
         }
     });
@@ -115,9 +123,11 @@ fn success(facts: &Facts, report: &Report) -> String {
         Some(_) => format!(", {} of the rows were there already", size::count(kept)),
         None => String::new(),
     };
+    let paused = report.throttle.as_ref().filter(|throttle| throttle.pauses > 0);
+    let paused = paused.map(|throttle| format!(", paused {}", duration(throttle.paused_seconds)));
     format!(
         "copied {} to {}: {} tables, {} rows, {}, {} other objects in {} ({}/s, {} rows/s), \
-         compared by {} in {}{}{kept}",
+         compared by {} in {}{}{}{kept}",
         facts.source,
         facts.target,
         size::count(report.tables.len() as u64),
@@ -130,6 +140,7 @@ fn success(facts: &Facts, report: &Report) -> String {
         word(report),
         duration(report.verify_seconds),
         snapshot.unwrap_or_default(),
+        paused.unwrap_or_default(),
     )
 }
 
@@ -183,6 +194,16 @@ fn notes(report: &Report) -> Vec<String> {
     lines
 }
 
+fn findings(report: &Report) -> Vec<String> {
+    let shown = report.findings.iter().take(FINDINGS_SHOWN);
+    let mut lines: Vec<String> = shown.map(|finding| format!("  - {finding}")).collect();
+    if report.findings.len() > FINDINGS_SHOWN {
+        let more = report.findings.len() - FINDINGS_SHOWN;
+        lines.push(format!("  - … and {more} more (--json or --report has all)"));
+    }
+    lines
+}
+
 fn differences(report: &Report) -> Vec<String> {
     let shown = report.differences.iter().take(DIFFERENCES_SHOWN).map(|difference| {
         let (there, here) = difference.rows;
@@ -224,6 +245,6 @@ fn error(failure: &Failure) -> Value {
         "server_message": error.server.as_ref().map(|server| server.message.clone()),
         "schema": error.object.schema,
         "table": error.object.table,
-        "advice": error.advice(),
+        "advice": advice(failure),
     })
 }

@@ -39,6 +39,8 @@ INSERT INTO texts (k,c,v,l,u2,u16,u32,gb,sj,b5,kr,e,s,bn,vb,tb,lb,en) VALUES
  ('äz','é',' trailing ','日本語 😀','x','y','z','a','b','c','d','1','x,y,z''z,ü',x'FF',x'FF',x'FF',repeat(x'00FF',40000),'x'),
  ('zz','\t','\n',repeat('long text with ünïcode ',30000),NULL,NULL,NULL,NULL,NULL,NULL,NULL,4,3,NULL,NULL,NULL,NULL,NULL);
 INSERT IGNORE INTO texts (k,e,s) VALUES ('bad enum','nope','nope');
+CREATE TABLE mixed_sets (id INT NOT NULL PRIMARY KEY, latin VARCHAR(20) CHARACTER SET latin1, japanese VARCHAR(20) CHARACTER SET sjis, anything VARCHAR(20) CHARACTER SET utf8mb4);
+INSERT INTO mixed_sets VALUES (1, x'E9', x'82ED82C9', '😀'),(2, NULL, '', 'x');
 CREATE TABLE no_key (a INT, b TEXT);
 INSERT INTO no_key VALUES (1,'x'),(1,'x'),(NULL,NULL),(2,'y');
 CREATE TABLE gen (a INT NOT NULL, b INT GENERATED ALWAYS AS (a*2) VIRTUAL, c INT GENERATED ALWAYS AS (a+1) STORED, d VARCHAR(10) DEFAULT 'q', PRIMARY KEY (a), KEY (b), KEY (c));

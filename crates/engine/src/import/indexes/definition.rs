@@ -113,7 +113,8 @@ pub fn counter(text: &str) -> Option<u64> {
 /// Where ` AUTO_INCREMENT=n` stands among the table's options.
 fn counter_at(text: &str) -> Option<std::ops::Range<usize>> {
     const OPTION: &str = " AUTO_INCREMENT=";
-    let tail_at = text.find("\n) ENGINE=")?;
+    // MySQL tells some options before the engine, in comments.
+    let tail_at = text.find("\n) ENGINE=").or_else(|| text.find("\n) /*!"))?;
     // Options before it are plain words; a comment stands after it.
     let at = tail_at + text[tail_at..].find(OPTION)?;
     if text[tail_at..at].contains('\'') {
@@ -253,7 +254,7 @@ pub fn quoted(text: &str) -> Option<(String, &str)> {
 }
 
 /// Bytes of the quoted text that begins here; a doubled quote is part of it.
-fn quoted_length(text: &str) -> Option<usize> {
+pub(crate) fn quoted_length(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let quote = *bytes.first()?;
     let mut at = 1;
