@@ -4,6 +4,7 @@
 mod alibaba_sdk;
 mod benchmark_inputs;
 mod copy;
+mod depot;
 mod dry_run;
 mod encryption;
 mod events;
@@ -17,6 +18,7 @@ mod interrupt;
 mod lexer_oracle;
 mod memory;
 mod native;
+mod objects;
 mod openapi;
 mod operations;
 mod passwords;
