@@ -101,10 +101,13 @@ impl Location {
         if bucket.is_empty() || bucket.len() > BUCKET_MAX || !bucket.chars().all(is_fine) {
             return Err("it names no bucket");
         }
+        if key.starts_with('/') {
+            return Err("its key begins with a slash");
+        }
         let key = key.strip_suffix('/').unwrap_or(key);
         let path = Path::parse(key).map_err(|_| "its key has parts that are empty, . or ..")?;
-        if key.starts_with('/') || path.as_ref() != key || key.len() > KEY_MAX {
-            return Err("its key is not one");
+        if path.as_ref() != key || key.len() > KEY_MAX {
+            return Err("its key is too long or holds strange characters");
         }
         Ok(Location { bucket: bucket.to_owned(), key: key.to_owned() })
     }
@@ -300,6 +303,7 @@ mod tests {
             "s3://b",
             "s3://b/",
             "s3://b/a/",
+            "s3://b//",
             "s3://b//a",
             "s3://b/a//b",
             "s3://b/../a",
