@@ -9,11 +9,14 @@ use engine::run::stop::Stop;
 use store::Store;
 use tokio::sync::Notify;
 
+use crate::bucket::Storage;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::fetch::{Limits, Objects};
 use crate::http::rates::Rates;
 use crate::http::traffic::Traffic;
 use crate::job::loading::Loading;
+use crate::service::uploads::Depot;
 use crate::service::watching::Watchers;
 
 /// The service's parts.
@@ -34,6 +37,10 @@ pub struct App {
     pub work: Notify,
     /// Where jobs work.
     pub places: Places,
+    /// Where the bytes of uploads are.
+    pub depot: Depot,
+    /// Objects that jobs may read.
+    pub objects: Option<Objects>,
     /// Uploads that bytes come in for.
     pub receiving: Places,
     /// Makes running jobs ask now whether they are to be cancelled.
@@ -47,7 +54,10 @@ pub struct App {
 impl App {
     /// Opens the store and makes the folders.
     pub async fn open(settings: Settings) -> Result<App, String> {
-        make_folder(&settings.uploads())?;
+        let storage = Storage::of_settings(&settings.s3)?;
+        let depot = Depot::open(&settings, storage.as_ref())?;
+        let allowed = settings.s3.sources()?;
+        let objects = storage.map(|storage| Objects { storage, allowed: Some(allowed) });
         let store = open_store(&settings).await?;
         let (work, cancelled) = (Notify::new(), Notify::new());
         let (clock, rates) = (Clock::start(), Rates::default());
@@ -63,11 +73,18 @@ impl App {
             loading,
             work,
             places,
+            depot,
+            objects,
             receiving,
             cancelled,
             watchers,
             stop,
         })
+    }
+
+    /// What jobs may fetch.
+    pub fn fetch_limits(&self) -> Limits {
+        Limits { objects: self.objects.clone(), ..self.settings.fetch.limits() }
     }
 }
 
@@ -115,7 +132,7 @@ pub fn told(error: &dyn std::error::Error) -> String {
 }
 
 /// Makes a folder that only its owner may enter.
-fn make_folder(path: &Path) -> Result<(), String> {
+pub fn make_folder(path: &Path) -> Result<(), String> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| format!("make the folder {}: {error}", path.display()))
 }

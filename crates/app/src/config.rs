@@ -13,7 +13,9 @@ use engine::copy::throttle;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
+use crate::bucket::{self, Location};
 use crate::fetch::{Limits, Reach};
+use crate::service::uploads::objects::OBJECT_BYTES_MAX;
 
 /// Settings of `dbferry serve`, by their names in `dbferry.toml`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -63,6 +65,8 @@ pub struct Settings {
     pub fetch: Fetch,
     /// How gentle copies between instances are.
     pub copies: Copies,
+    /// Object storage, of uploads and as a source of jobs.
+    pub s3: S3,
 }
 
 /// The certificate of the service's port: PEM files, read again when they change and on SIGHUP.
@@ -142,6 +146,29 @@ pub struct Copies {
     pub running_max: u64,
 }
 
+/// Settings of `[s3]`: object storage that speaks S3. Its credentials are no setting, so that nothing
+/// shows them: they are in a file or in the environment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct S3 {
+    /// Where uploads are kept, `s3://BUCKET` or `s3://BUCKET/PREFIX`; without it in the data folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uploads: Option<String>,
+    /// What jobs may read, of whatever account they are: `s3://BUCKET` or `s3://BUCKET/PREFIX`.
+    pub sources: Vec<String>,
+    /// The storage's URL, without a bucket; without it Amazon's for the region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// Whether the bucket stands in the path of requests, and not in the host's name.
+    pub path_style: bool,
+    /// The file of the credentials, as Amazon's tools have it; without it they are in
+    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<PathBuf>,
+}
+
 /// What a finance region asks of the request's host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -176,6 +203,60 @@ impl Default for Settings {
             rates: Rates::default(),
             fetch: Fetch::default(),
             copies: Copies::default(),
+            s3: S3::default(),
+        }
+    }
+}
+
+impl Default for S3 {
+    fn default() -> S3 {
+        S3 {
+            uploads: None,
+            sources: Vec::new(),
+            endpoint: None,
+            region: bucket::REGION_DEFAULT.to_owned(),
+            path_style: false,
+            credentials: None,
+        }
+    }
+}
+
+impl S3 {
+    /// Where uploads are kept, if here.
+    pub fn uploads(&self) -> Result<Option<Location>, String> {
+        let read = |text: &String| Location::parse_prefix(text).map_err(str::to_owned);
+        self.uploads.as_ref().map(read).transpose()
+    }
+
+    /// What jobs may read.
+    pub fn sources(&self) -> Result<Vec<Location>, String> {
+        let read =
+            |text: &String| Location::parse_prefix(text).map_err(|why| format!("{text}: {why}"));
+        self.sources.iter().map(read).collect()
+    }
+
+    /// Checks what a type does not say by itself; `most` bytes are what one upload may have.
+    fn check(&self, most: u64) -> Result<(), Wrong> {
+        let wrong = |key| move |why: String| Wrong { key, why };
+        let uploads = self.uploads().map_err(wrong("s3.uploads"))?;
+        let sources = self.sources().map_err(wrong("s3.sources"))?;
+        if let Some(uploads) = &uploads {
+            let overlaps = |one: &&Location| one.holds(uploads) || uploads.holds(one);
+            if let Some(source) = sources.iter().find(overlaps) {
+                let why = format!("through {source} every account could read all uploads");
+                return Err(Wrong { key: "s3.sources", why });
+            }
+            if most > OBJECT_BYTES_MAX {
+                let why = format!("must be at most {OBJECT_BYTES_MAX} for uploads in [s3]");
+                return Err(Wrong { key: "upload_bytes_max", why });
+            }
+        }
+        let endpoint = self.endpoint.as_deref().map(bucket::check_endpoint).transpose();
+        endpoint.map_err(|why| Wrong { key: "s3.endpoint", why: why.to_owned() })?;
+        let is_region = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        match !self.region.is_empty() && self.region.chars().all(is_region) {
+            true => Ok(()),
+            false => Err(Wrong { key: "s3.region", why: "is not the name of one".to_owned() }),
         }
     }
 }
@@ -204,6 +285,7 @@ impl Fetch {
             bytes_max: self.bytes_max,
             time_max: Duration::from_secs(self.seconds_max),
             redirects_max: self.redirects_max,
+            objects: None,
         }
     }
 }
@@ -272,6 +354,7 @@ impl Settings {
         within("copies.rate_bytes_max", self.copies.rate_bytes_max, 0, i64::MAX as u64)?;
         within("copies.replica_lag_seconds_max", self.copies.replica_lag_seconds_max, 0, 86_400)?;
         within("copies.running_max", self.copies.running_max, 0, 100_000)?;
+        self.s3.check(self.upload_bytes_max)?;
         if self.listen.ip().is_loopback() || self.tls.is_some() || self.allow_plain {
             return Ok(());
         }
@@ -401,6 +484,17 @@ mod tests {
         check("[copies]\nrunning_max = 20", Ok(()));
         check("[copies]\nrunning_max = 200000", Err("line 2: copies.running_max: must be from 0"));
         check("finance_hosts = \"some\"", Err("line 1: unknown variant"));
+        check("[s3]\nuploads = \"s3://b/p\"\nsources = [\"s3://c\", \"s3://b/q\"]", Ok(()));
+        check("[s3]\nuploads = \"b/p\"", Err("line 2: s3.uploads: it does not begin with s3://"));
+        check("[s3]\nsources = [\"s3://b\", \"s3://b//\"]", Err("line 2: s3.sources: s3://b//"));
+        for sources in ["s3://b", "s3://b/p", "s3://b/p/q/"] {
+            let text = format!("[s3]\nuploads = \"s3://b/p/\"\nsources = [\"{sources}\"]");
+            check(&text, Err("line 3: s3.sources: through s3://b"));
+        }
+        check("[s3]\nendpoint = \"https://u:secret@h\"", Err("line 2: s3.endpoint: it holds"));
+        check("[s3]\nregion = \"\"", Err("line 2: s3.region"));
+        let text = "upload_bytes_max = 1000000000000\n[s3]\nuploads = \"s3://b\"";
+        check(text, Err("line 1: upload_bytes_max: must be at most 671088640000"));
     }
 
     #[test]

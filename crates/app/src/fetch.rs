@@ -1,18 +1,20 @@
 //! Dumps from URLs: an address as a value, and its bytes as a stream that is whole or an error.
 //!
-//! Promises: only http and https; under [`Reach::Public`] no private, local or reserved address is
-//! ever connected to, whatever a name resolves to and wherever a redirect leads; memory, redirects,
-//! waits and bytes have limits; a transfer that breaks off goes on where it was or fails, and never
-//! looks like a short file. What is secret in an address (login, query) is shown nowhere.
+//! Promises: only http, https and s3; under [`Reach::Public`] no private, local or reserved address
+//! is ever connected to, whatever a name resolves to and wherever a redirect leads, and no object is
+//! asked for that [`Objects`] does not allow; memory, redirects, waits and bytes have limits; a
+//! transfer that breaks off goes on where it was or fails, and never looks like a short file. What is
+//! secret in an address (login, query) is shown nowhere.
 //!
 //! Deliberately not here: what the bytes are; several transfers side by side; other schemes.
 
+mod object;
 pub mod reach;
 mod transfer;
 
 use std::fmt;
 use std::io::{self, Read};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -20,18 +22,26 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use crate::bucket::{self, Location, Storage};
 pub use reach::Reach;
 
 /// Bytes of an address.
 const ADDRESS_MAX: usize = 4096;
-/// Chunks that are read ahead; each is at most what the HTTP library reads at once, some 400 KiB.
+/// Chunks that are read ahead; each is at most what the HTTP library reads at once, some 400 KiB, or
+/// of an object what is asked for at once.
 const CHUNKS_MAX: usize = 4;
 /// How long a look at what is at an address may take, all in all.
 const LOOK_MAX: Duration = Duration::from_secs(20);
 
-/// Where a dump is: an http or https URL, which may hold secrets.
+/// Where a dump is: an http or https URL, which may hold secrets, or an object.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Address(Url);
+pub struct Address(Place);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Place {
+    Web(Url),
+    Object(Location),
+}
 
 /// What a transfer may take.
 #[derive(Debug, Clone)]
@@ -45,6 +55,17 @@ pub struct Limits {
     pub time_max: Duration,
     /// Redirects of one request.
     pub redirects_max: u32,
+    /// Which objects may be read, and as whom; nothing if none may.
+    pub objects: Option<Objects>,
+}
+
+/// Objects that may be read.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    /// Where they are.
+    pub storage: Storage,
+    /// They are or lie below one of these; nothing where the user of the command line chose.
+    pub allowed: Option<Vec<Location>>,
 }
 
 impl Limits {
@@ -55,6 +76,7 @@ impl Limits {
             bytes_max: u64::MAX,
             time_max: Duration::MAX,
             redirects_max: 10,
+            objects: None,
         }
     }
 }
@@ -77,6 +99,10 @@ pub enum Error {
     Malformed(&'static str),
     /// It leads to a host that may not be asked.
     Forbidden,
+    /// It names an object that may not be read.
+    ForbiddenObject,
+    /// The object storage does not give it.
+    Storage(bucket::Error),
     /// The host does not answer: why.
     Unreachable(String),
     /// The server's answer has this status.
@@ -121,7 +147,13 @@ enum Parcel {
 
 /// Looks at what is at an address, and takes none of it.
 pub async fn look(address: &Address, limits: &Limits) -> Result<Version, Error> {
-    let looked = tokio::time::timeout(LOOK_MAX, transfer::look(address, limits));
+    let looked = async {
+        match &address.0 {
+            Place::Web(url) => transfer::look(url, limits).await,
+            Place::Object(location) => object::look(location, limits).await,
+        }
+    };
+    let looked = tokio::time::timeout(LOOK_MAX, looked);
     looked.await.unwrap_or(Err(Error::Silent(LOOK_MAX.as_secs())))
 }
 
@@ -135,17 +167,55 @@ pub fn open(
     let (parcel_sender, parcels) = sync_channel(CHUNKS_MAX);
     let (head_sender, head) = sync_channel(1);
     let (reading, unread) = oneshot::channel();
-    let transfer = transfer::Transfer {
-        address: address.clone(),
-        limits: limits.clone(),
-        expected: expected.cloned().unwrap_or_default(),
-    };
+    let (address, limits) = (address.clone(), limits.clone());
+    let expected = expected.cloned().unwrap_or_default();
     std::thread::Builder::new()
         .name("fetch".to_owned())
-        .spawn(move || transfer::run(&transfer, &head_sender, &parcel_sender, unread))
+        .spawn(move || {
+            let outlet = Outlet { head: head_sender, parcels: parcel_sender };
+            run(&address, limits, expected, &outlet, unread);
+        })
         .map_err(|error| Error::Fault(format!("start a thread: {error}")))?;
     let version = head.recv().map_err(|_| died())??;
     Ok((version, Body { parcels, chunk: Bytes::new(), end: None, _reading: reading }))
+}
+
+/// Where a transfer hands things over. Whoever does not listen any more need not be told: so sending
+/// may fail.
+struct Outlet {
+    head: SyncSender<Result<Version, Error>>,
+    parcels: SyncSender<Parcel>,
+}
+
+/// Runs a transfer to its end, or until nobody reads any more.
+fn run(
+    address: &Address,
+    limits: Limits,
+    expected: Version,
+    outlet: &Outlet,
+    unread: oneshot::Receiver<()>,
+) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let fault = Error::Fault(format!("start the runtime: {error}"));
+            return drop(outlet.head.send(Err(fault)));
+        }
+    };
+    runtime.block_on(async {
+        let carried = async {
+            match &address.0 {
+                Place::Web(url) => transfer::carry(url, limits, expected, outlet).await,
+                Place::Object(location) => {
+                    object::carry(location, limits, &expected, outlet).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = carried => {}
+            _ = unread => {}
+        }
+    });
 }
 
 fn died() -> Error {
@@ -156,7 +226,7 @@ impl Address {
     /// Whether a text is meant as one.
     pub fn is_meant(text: &str) -> bool {
         let scheme = text.split_once("://").map(|(scheme, _)| scheme).unwrap_or_default();
-        ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+        ["http", "https", "s3"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
     }
 
     /// Reads one.
@@ -164,32 +234,58 @@ impl Address {
         if text.len() > ADDRESS_MAX {
             return Err(Error::Malformed("it is too long"));
         }
+        if Location::is_meant(text) {
+            return Location::parse(text).map(Address::of_object).map_err(Error::Malformed);
+        }
         let mut url = Url::parse(text).map_err(|_| Error::Malformed("it is not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(Error::Malformed("only http and https are understood"));
+            return Err(Error::Malformed("only http and https are understood, and s3"));
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(Error::Malformed("it names no host"));
         }
         url.set_fragment(None);
-        Ok(Address(url))
+        Ok(Address(Place::Web(url)))
+    }
+
+    /// That of an object.
+    pub fn of_object(location: Location) -> Address {
+        Address(Place::Object(location))
+    }
+
+    /// The object, if it is that of one.
+    pub fn object(&self) -> Option<&Location> {
+        match &self.0 {
+            Place::Web(_) => None,
+            Place::Object(location) => Some(location),
+        }
     }
 
     /// All of it, with what is secret.
-    pub fn text(&self) -> &str {
-        self.0.as_str()
+    pub fn text(&self) -> String {
+        match &self.0 {
+            Place::Web(url) => url.as_str().to_owned(),
+            Place::Object(location) => location.to_string(),
+        }
     }
 
     /// What makes two requests for it the same: all but the login. For digests only.
     pub fn identity(&self) -> String {
-        without_login(&self.0).into()
+        match &self.0 {
+            Place::Web(url) => without_login(url).into(),
+            Place::Object(location) => location.to_string(),
+        }
     }
 }
 
 /// Scheme, host, port and path.
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut url = without_login(&self.0);
+        let url = match &self.0 {
+            Place::Web(url) => url,
+            Place::Object(location) => return write!(formatter, "{location}"),
+        };
+        let mut url = without_login(url);
         url.set_query(None);
         formatter.write_str(url.as_str())
     }
@@ -233,6 +329,7 @@ impl Error {
         match self {
             Error::Unreachable(_) | Error::Silent(_) => true,
             Error::Status(status) => *status >= 500 || matches!(status, 408 | 429),
+            Error::Storage(error) => error.is_passing(),
             _ => false,
         }
     }
@@ -245,6 +342,10 @@ impl fmt::Display for Error {
             Error::Forbidden => f.write_str(
                 "it leads to a private, local or reserved address, which is not allowed here",
             ),
+            Error::ForbiddenObject => {
+                f.write_str("it names an object that the settings do not let jobs read")
+            }
+            Error::Storage(error) => write!(f, "{error}"),
             Error::Unreachable(why) => write!(f, "its host cannot be reached: {why}"),
             Error::Status(status) => write!(f, "its server answers with status {status}"),
             Error::Redirects(most) => write!(f, "more than {most} redirects"),
@@ -300,11 +401,11 @@ mod tests {
     }
 
     #[test]
-    fn only_http_is_an_address() {
-        for text in ["http://h/", "https://h", "HTTP://[::1]:8080/a?b"] {
+    fn only_http_and_s3_are_addresses() {
+        for text in ["http://h/", "https://h", "HTTP://[::1]:8080/a?b", "s3://dumps/a b.sql"] {
             assert!(Address::is_meant(text) && Address::parse(text).is_ok(), "{text}");
         }
-        for text in ["file:///etc/passwd", "ftp://h/a", "s3://b/k", "http://", "a.sql", "", "-"] {
+        for text in ["file:///etc/passwd", "ftp://h/a", "s3://b", "http://", "a.sql", "", "-"] {
             assert!(Address::parse(text).is_err(), "{text}");
         }
         let long = format!("http://h/{}", "x".repeat(ADDRESS_MAX));

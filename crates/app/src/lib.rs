@@ -8,6 +8,7 @@ pub mod cli;
 pub mod size;
 
 pub mod app;
+pub mod bucket;
 pub mod clock;
 pub mod config;
 pub mod fetch;

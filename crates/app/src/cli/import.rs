@@ -29,7 +29,7 @@ mod speed;
 /// Arguments of `dbferry import`.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// The dump: a path, an http or https URL, or - for standard input. gzip, zstd, bzip2, xz and zip are recognised
+    /// The dump: a path, an http or https URL, s3://BUCKET/KEY, or - for standard input. gzip, zstd, bzip2, xz and zip are recognised
     pub file: String,
     #[command(flatten)]
     target: Target,
@@ -235,10 +235,6 @@ fn resolve(args: Args) -> Result<Settings, String> {
 fn open(file: &str) -> Result<Input, Error> {
     if address::is_meant(file) {
         return address::open(file);
-    }
-    if file.starts_with("s3://") {
-        let text = "reading from s3:// is not there yet; pipe it, or give a signed https URL";
-        return Err(Error::new(ErrorKind::Usage, Side::Input, text));
     }
     let opened = if file == STDIN { Source::stdin() } else { Source::open(file) };
     opened.map_err(|error| {

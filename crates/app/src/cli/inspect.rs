@@ -23,7 +23,8 @@ pub const SCHEMA: &str = "dbferry.inspect/1";
 /// The arguments as typed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The dump: plain, gzip, zstd, bzip2, xz or zip, a path or an http or https URL; `-` is stdin
+    /// The dump: plain, gzip, zstd, bzip2, xz or zip, a path, an http or https URL, or
+    /// s3://BUCKET/KEY; `-` is stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Print one JSON document (docs/inspect.schema.json)

@@ -52,7 +52,7 @@ struct Import {
     /// The name of the uploaded file
     #[arg(long, value_name = "NAME", required_unless_present = "url")]
     file: Option<String>,
-    /// Where the service fetches the file from, instead: http or https
+    /// Where the service fetches the file from, instead: http or https, or s3 if its settings allow
     #[arg(long, value_name = "URL", conflicts_with = "file")]
     url: Option<String>,
     /// The database that is selected at the start

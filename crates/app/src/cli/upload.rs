@@ -129,7 +129,9 @@ async fn send_all(
         // Nothing is sent before it is known what is there: a part at 0 would begin anew.
         let found = loop {
             tries += 1;
-            if !trouble.is_passing || tries > TRIES_MAX {
+            // What the service has lost is sent anew.
+            let may_pass = trouble.is_passing || trouble.problem == "no-file";
+            if !may_pass || tries > TRIES_MAX {
                 return Err(trouble);
             }
             tokio::time::sleep(remote::pause(tries)).await;

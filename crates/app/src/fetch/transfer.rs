@@ -4,31 +4,30 @@
 //! once; the end is said only when all have come.
 
 use std::error::Error as StdError;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use reqwest::{Client, Response, Url};
-use tokio::sync::oneshot;
 
-use super::{Address, Error, Limits, Parcel, Version, reach};
+use super::{Address, Error, Limits, Outlet, Parcel, Place, Version, reach};
 
 /// How long a connection may take to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// How long a server may be silent, before its answer and within it.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How often a transfer may break off and go on.
-const BREAKS_MAX: u32 = 10;
+pub(super) const BREAKS_MAX: u32 = 10;
 /// The pause before it goes on the first time; it doubles from there, up to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
 
 /// What is to be fetched.
-pub(super) struct Transfer {
-    pub(super) address: Address,
-    pub(super) limits: Limits,
+struct Transfer {
+    address: Address,
+    url: Url,
+    limits: Limits,
     /// What is known of the file.
-    pub(super) expected: Version,
+    expected: Version,
 }
 
 /// An answer whose body is the file from some byte on.
@@ -40,44 +39,29 @@ struct Running {
     deadline: Option<Instant>,
 }
 
-/// Runs a transfer to its end, or until nobody reads any more.
-pub(super) fn run(
-    transfer: &Transfer,
-    head: &SyncSender<Result<Version, Error>>,
-    parcels: &SyncSender<Parcel>,
-    unread: oneshot::Receiver<()>,
-) {
-    // Whoever does not listen any more need not be told: so sending may fail.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            drop(head.send(Err(Error::Fault(format!("start the runtime: {error}")))));
-            return;
-        }
+/// Carries a transfer to its end.
+pub(super) async fn carry(url: &Url, limits: Limits, expected: Version, outlet: &Outlet) {
+    let address = Address(Place::Web(url.clone()));
+    let transfer = Transfer { address, url: url.clone(), limits, expected };
+    let mut running = match transfer.begin().await {
+        Ok(running) => running,
+        Err(error) => return drop(outlet.head.send(Err(error))),
     };
-    runtime.block_on(async {
-        let mut running = match transfer.begin().await {
-            Ok(running) => running,
-            Err(error) => return drop(head.send(Err(error))),
-        };
-        drop(head.send(Ok(running.version.clone())));
-        tokio::select! {
-            last = transfer.hand_over(&mut running, parcels) => drop(parcels.send(last)),
-            _ = unread => {}
-        }
-    });
+    drop(outlet.head.send(Ok(running.version.clone())));
+    let last = transfer.hand_over(&mut running, outlet).await;
+    drop(outlet.parcels.send(last));
 }
 
 /// What is at an address.
-pub(super) async fn look(address: &Address, limits: &Limits) -> Result<Version, Error> {
-    let answer = ask(address, limits, &HeaderMap::new()).await?;
+pub(super) async fn look(url: &Url, limits: &Limits) -> Result<Version, Error> {
+    let answer = ask(url, limits, &HeaderMap::new()).await?;
     first_version(&answer, limits)
 }
 
 impl Transfer {
     async fn begin(&self) -> Result<Running, Error> {
         let deadline = Instant::now().checked_add(self.limits.time_max);
-        let answer = ask(&self.address, &self.limits, &HeaderMap::new()).await?;
+        let answer = ask(&self.url, &self.limits, &HeaderMap::new()).await?;
         let version = first_version(&answer, &self.limits)?;
         if self.expected.differs(&version) {
             return Err(Error::Changed);
@@ -86,12 +70,12 @@ impl Transfer {
     }
 
     /// Hands over all bytes; what there is to say at last.
-    async fn hand_over(&self, running: &mut Running, parcels: &SyncSender<Parcel>) -> Parcel {
+    async fn hand_over(&self, running: &mut Running, outlet: &Outlet) -> Parcel {
         loop {
             match running.next(&self.limits).await {
                 Ok(Some(bytes)) => {
                     // Waits where the reader is slow, and with it the sender at the other end.
-                    if parcels.send(Parcel::Bytes(bytes)).is_err() {
+                    if outlet.parcels.send(Parcel::Bytes(bytes)).is_err() {
                         return Parcel::End;
                     }
                 }
@@ -123,7 +107,7 @@ impl Transfer {
             tracing::info!(from = %self.address, at = running.at, why, "a transfer broke off");
             running.left(&self.limits)?;
             tokio::time::sleep(pause(running.breaks)).await;
-            match ask(&self.address, &self.limits, &headers).await {
+            match ask(&self.url, &self.limits, &headers).await {
                 Ok(answer) => {
                     running.answer = answer;
                     return running.check_rest();
@@ -228,8 +212,8 @@ fn version_of(answer: &Response, size: Option<u64>) -> Version {
 }
 
 /// Sends one request and follows its redirects; the answer is 200 or 206.
-async fn ask(address: &Address, limits: &Limits, headers: &HeaderMap) -> Result<Response, Error> {
-    let mut url = address.0.clone();
+async fn ask(url: &Url, limits: &Limits, headers: &HeaderMap) -> Result<Response, Error> {
+    let mut url = url.clone();
     for _ in 0..=limits.redirects_max {
         let answer = ask_once(&url, limits, headers).await?;
         match answer.status() {
@@ -284,7 +268,7 @@ async fn ask_once(url: &Url, limits: &Limits, headers: &HeaderMap) -> Result<Res
 fn redirected(from: &Url, target: Option<&str>) -> Result<Url, Error> {
     let target = target.ok_or(Error::BadRedirect("it names no place"))?;
     let joined = from.join(target).map_err(|_| Error::BadRedirect("it is not a URL"))?;
-    let Ok(Address(mut to)) = Address::parse(joined.as_str()) else {
+    let Ok(Address(Place::Web(mut to))) = Address::parse(joined.as_str()) else {
         return Err(Error::BadRedirect("it leads to something that is not fetched"));
     };
     if from.scheme() == "https" && to.scheme() == "http" {
@@ -299,12 +283,12 @@ fn redirected(from: &Url, target: Option<&str>) -> Result<Url, Error> {
     Ok(to)
 }
 
-fn pause(breaks: u32) -> Duration {
+pub(super) fn pause(breaks: u32) -> Duration {
     let (first, last) = PAUSES;
     first.saturating_mul(1 << breaks.saturating_sub(1).min(16)).min(last)
 }
 
-fn too_long(limits: &Limits) -> Error {
+pub(super) fn too_long(limits: &Limits) -> Error {
     Error::TooLong(limits.time_max.as_secs())
 }
 
@@ -342,7 +326,7 @@ mod tests {
     #[test]
     fn redirects_to_other_things_are_not_followed() {
         check("https://h/a", "http://h/b", None);
-        for target in ["file:///etc/passwd", "ftp://h/a", "gopher://h", "http://", "data:,x"] {
+        for target in ["file:///etc/passwd", "ftp://h/a", "gopher://h", "http://", "s3://b/k"] {
             check("http://h/a", target, None);
         }
         assert!(redirected(&Url::parse("http://h/").unwrap(), None).is_err());

@@ -117,7 +117,7 @@ pub enum Kind {
     /// The operator does not allow it.
     #[serde(rename = "urn:dbferry:problem:not-allowed")]
     NotAllowed,
-    /// The account has as many event streams open as it may.
+    /// The account has as many event streams open, or sends as many files, as it may.
     #[serde(rename = "urn:dbferry:problem:too-many")]
     TooMany,
     /// The service is at fault.
@@ -232,7 +232,7 @@ impl From<Refusal> for Problem {
                 "the key was used for another request",
             ),
             Refusal::TooMany => {
-                (StatusCode::TOO_MANY_REQUESTS, Kind::TooMany, "too many event streams are open")
+                (StatusCode::TOO_MANY_REQUESTS, Kind::TooMany, "too many of these are open at once")
             }
             Refusal::NoSource(error) => {
                 let detail = format!("nothing can be fetched from the URL: {error}");

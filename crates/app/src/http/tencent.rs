@@ -247,7 +247,12 @@ fn origin(asked: &call::CreateDbImportJob) -> Result<Origin> {
     match (&asked.file_name, &asked.cos_url) {
         (Some(name), _) => Ok(Origin::Upload(name.clone())),
         (None, Some(url)) => {
-            Address::parse(url.reveal()).map(Origin::Url).map_err(|error| no_source(&error))
+            let address = Address::parse(url.reveal()).map_err(|error| no_source(&error))?;
+            match address.object() {
+                None => Ok(Origin::Url(address)),
+                // The cloud takes what its users could open in a browser.
+                Some(_) => Err(no_source(&fetch::Error::ForbiddenObject)),
+            }
         }
         (None, None) => Err(Error::missing("FileName")),
     }

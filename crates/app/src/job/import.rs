@@ -19,9 +19,10 @@ use engine::import::{self, LANES_MAX, Options, Surroundings, WHOLE_MAX};
 use store::Claimed;
 
 use crate::app::App;
-use crate::fetch::{self, Address, Limits, Version};
+use crate::fetch::{self, Address, Limits, Objects, Version};
 use crate::service::imports::{self, Payload, Sealed};
-use crate::service::{Refusal, instances, uploads};
+use crate::service::uploads::depot::Found;
+use crate::service::{Refusal, instances};
 
 /// How far a job is, for whoever beats for it.
 #[derive(Default)]
@@ -98,12 +99,27 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
     endpoint.database = payload.database;
     let place = match (url, payload.fetched) {
         (Some(address), Some(version)) => {
-            Place::Url { address, limits: app.settings.fetch.limits(), version }
+            Place::Url { address, limits: app.fetch_limits(), version }
         }
-        _ => Place::Disk(uploads::path(app, &payload.storage_key)),
+        _ => uploaded(app, &payload.storage_key, payload.size_bytes),
     };
     let options = options(app, fence(app, claimed), job.attempt);
     Ok(Ready { endpoint, options, place, name: payload.file })
+}
+
+/// Where an upload is.
+fn uploaded(app: &App, storage_key: &str, size_bytes: u64) -> Place {
+    match app.depot.find(storage_key) {
+        Found::File(path) => Place::Disk(path),
+        Found::Object(storage, location) => Place::Url {
+            address: Address::of_object(location),
+            limits: Limits {
+                objects: Some(Objects { storage, allowed: None }),
+                ..Limits::unrestricted()
+            },
+            version: Version { size: Some(size_bytes), ..Version::default() },
+        },
+    }
 }
 
 /// What the store keeps sealed of a job: the URL if it fetches one, and the password that was given.

@@ -282,7 +282,7 @@ async fn find_origin(app: &App, account: i64, new: &NewImport) -> Result<Found, 
 
 /// Asks a URL's server for the file, so that the job knows it again.
 async fn look(app: &App, address: &Address) -> Result<Version, Refusal> {
-    fetch::look(address, &app.settings.fetch.limits()).await.map_err(|error| {
+    fetch::look(address, &app.fetch_limits()).await.map_err(|error| {
         tracing::info!(from = %address, %error, "a URL is refused");
         Refusal::NoSource(error)
     })
@@ -291,7 +291,7 @@ async fn look(app: &App, address: &Address) -> Result<Version, Refusal> {
 /// What the store is to seal.
 fn secret(origin: &Origin, given: Option<&str>) -> Result<Option<store::Secret>, Refusal> {
     let Origin::Url(address) = origin else { return Ok(given.map(store::Secret::from)) };
-    let sealed = Sealed { url: address.text().to_owned(), password: given.map(str::to_owned) };
+    let sealed = Sealed { url: address.text(), password: given.map(str::to_owned) };
     let text = serde_json::to_string(&sealed)
         .map_err(|_| Refusal::Fault("write a job's secret".to_owned()))?;
     Ok(Some(store::Secret::from(text.as_str())))

@@ -1,25 +1,25 @@
 //! Uploads: files that accounts send, to be imported later.
 //!
-//! Promises: bytes go to disk as they come; a name is a name and never a path; an upload that broke
-//! off can be continued where it broke off; a file is finished only when all of it is on disk, with
-//! its SHA-256. A replaced or removed file stays on disk as long as an unfinished job needs it.
+//! Promises: bytes go to the [`Depot`] as they come; a name is a name and never a path; an upload that
+//! broke off can be continued where it broke off; a file is finished only when all of it is there to
+//! last, with its SHA-256. A replaced or removed file stays as long as an unfinished job needs it.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+pub mod depot;
+mod digest;
+mod folder;
+pub mod objects;
 
 use axum::body::Bytes;
 use futures_util::{Stream, StreamExt};
-use sha2::{Digest, Sha256};
 use store::{Error as StoreError, JobFilter, NewUpload, Page, State, Upload, UploadState};
 
 use super::imports::{self, Payload};
 use super::{Range, Refusal};
 use crate::app::App;
 use crate::clock::random_hex;
+pub use depot::Depot;
+use depot::{Opened, Writing};
 
-/// Bytes that are read at once when a file is digested.
-const READ_BYTES: usize = 1 << 20;
 /// Bytes after which the store is told how far a file has come: where it goes on if this process dies.
 const NOTED_BYTES: u64 = 64 << 20;
 /// Milliseconds of a day.
@@ -61,11 +61,6 @@ pub async fn list(app: &App, account: i64, range: Range) -> Result<Page<Upload>,
     Ok(app.store.uploads(account, offset, limit).await?)
 }
 
-/// Where an upload's bytes are.
-pub fn path(app: &App, storage_key: &str) -> PathBuf {
-    app.settings.uploads().join(storage_key)
-}
-
 /// Takes in a part of a file.
 pub async fn receive<E: std::fmt::Display>(
     app: &App,
@@ -81,25 +76,35 @@ pub async fn receive<E: std::fmt::Display>(
     // Two senders of one file would write through each other's bytes.
     let receiving = app.receiving.of(name, Some(&account.to_string()));
     let Ok(_held) = receiving.try_lock_owned() else { return Err(Refusal::Receiving) };
-    let upload = match part.from {
+    let (upload, writing) = match part.from {
         0 => begin(app, account, name, part).await?,
         from => continued(app, account, name, from).await?,
     };
-    let (received, written) = write(app, &upload, part, bytes).await;
+    let (received, written) = write(app, &upload, writing, part, bytes).await;
     app.store.advance_upload(account, upload.id, received).await?;
-    written?;
-    let is_whole = part.size.map_or(part.is_last, |size| received == size);
-    if is_whole {
-        let file = path(app, &upload.storage_key);
-        let sha256 = aside(move || digest(file)).await?;
-        let now = app.clock.now_ms();
-        app.store.finish_upload(account, upload.id, received, &sha256, now).await?;
+    match written {
+        Ok(Some(sha256)) => {
+            let now = app.clock.now_ms();
+            app.store.finish_upload(account, upload.id, received, &sha256, now).await?;
+        }
+        Ok(None) => {}
+        // What the depot has lost can only be sent anew.
+        Err(Refusal::NoFile) => {
+            remove(app, account, name).await?;
+            return Err(Refusal::NoFile);
+        }
+        Err(refusal) => return Err(refusal),
     }
     find(app, account, name).await
 }
 
 /// Removes an upload.
 pub async fn remove(app: &App, account: i64, name: &str) -> Result<(), Refusal> {
+    let upload = find(app, account, name).await?;
+    if upload.state == UploadState::Receiving {
+        // No job has it, and killed in between nothing of it is left that nobody knows of.
+        app.depot.remove(&upload.storage_key).await?;
+    }
     let key = app.store.remove_upload(account, name).await.map_err(|error| match error {
         StoreError::NotFound => Refusal::NoFile,
         other => other.into(),
@@ -129,7 +134,16 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     if is_name { Ok(()) } else { Err(Refusal::Invalid("the file's name")) }
 }
 
-async fn begin(app: &App, account: i64, name: &str, part: Part) -> Result<Upload, Refusal> {
+async fn begin(
+    app: &App,
+    account: i64,
+    name: &str,
+    part: Part,
+) -> Result<(Upload, Writing), Refusal> {
+    let storage_key = random_hex();
+    let most = part.size.unwrap_or(app.settings.upload_bytes_max);
+    // First, because it may be refused: then what is there stays.
+    let writing = app.depot.begin(account, &storage_key, most).await?;
     if let Ok(unfinished) = find(app, account, name).await
         && unfinished.state == UploadState::Receiving
     {
@@ -138,40 +152,59 @@ async fn begin(app: &App, account: i64, name: &str, part: Part) -> Result<Upload
     let now = app.clock.now_ms();
     let new = NewUpload {
         name,
-        storage_key: &random_hex(),
+        storage_key: &storage_key,
         size_bytes: part.size,
         replace: true,
         expires_at: now + i64::from(app.settings.upload_days) * DAY_MS,
     };
-    let begun = app.store.begin_upload(account, &new, now).await?;
+    let begun = match app.store.begin_upload(account, &new, now).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            app.depot.remove(&storage_key).await?;
+            return Err(error.into());
+        }
+    };
     if let Some(key) = begun.replaced_key {
         discard(app, account, &key).await?;
     }
-    Ok(begun.upload)
+    Ok((begun.upload, writing))
 }
 
-async fn continued(app: &App, account: i64, name: &str, from: u64) -> Result<Upload, Refusal> {
+async fn continued(
+    app: &App,
+    account: i64,
+    name: &str,
+    from: u64,
+) -> Result<(Upload, Writing), Refusal> {
     let upload = find(app, account, name).await?;
     match upload.state {
-        UploadState::Receiving if upload.received_bytes == from => Ok(upload),
-        UploadState::Receiving => Err(Refusal::WrongOffset(upload.received_bytes)),
-        UploadState::Finished => Err(Refusal::Exists),
+        UploadState::Receiving if upload.received_bytes == from => {}
+        UploadState::Receiving => return Err(Refusal::WrongOffset(upload.received_bytes)),
+        UploadState::Finished => return Err(Refusal::Exists),
+    }
+    match app.depot.go_on(account, &upload.storage_key, from).await? {
+        Opened::Here(writing) => Ok((upload, writing)),
+        // The process that kept it died before it could tell.
+        Opened::Further(there) => {
+            app.store.advance_upload(account, upload.id, there).await?;
+            Err(Refusal::WrongOffset(there))
+        }
+        Opened::Lost => {
+            remove(app, account, name).await?;
+            Err(Refusal::NoFile)
+        }
     }
 }
 
-/// Writes bytes as they come: how far the file is on disk, and what went wrong.
+/// Writes bytes as they come: up to where the file is there to last, and its digest if that is all of
+/// it, or what went wrong.
 async fn write<E: std::fmt::Display>(
     app: &App,
     upload: &Upload,
+    mut writing: Writing,
     part: Part,
     mut bytes: impl Stream<Item = Result<Bytes, E>> + Unpin,
-) -> (u64, Result<(), Refusal>) {
-    let path = path(app, &upload.storage_key);
-    let opened = aside(move || open_at(&path, part.from)).await;
-    let mut file = match opened {
-        Ok(file) => file,
-        Err(refusal) => return (part.from, Err(refusal)),
-    };
+) -> (u64, Result<Option<String>, Refusal>) {
     let (mut at, mut noted, mut outcome) = (part.from, part.from, Ok(()));
     let most = part.size.unwrap_or(app.settings.upload_bytes_max);
     while let Some(chunk) = bytes.next().await {
@@ -186,63 +219,37 @@ async fn write<E: std::fmt::Display>(
                 break;
             }
         };
-        let length = chunk.len() as u64;
-        file = match aside(move || file.write_all(&chunk).map(|()| file)).await {
-            Ok(file) => file,
-            // What of the chunk is on disk is not known: the next part writes over it.
-            Err(refusal) => return (noted, Err(refusal)),
-        };
-        at += length;
+        at += chunk.len() as u64;
+        if let Err(refusal) = writing.write(chunk).await {
+            // What of the chunk is there is not known: the next part writes over it.
+            return (noted, Err(refusal));
+        }
         if at - noted >= NOTED_BYTES {
-            file = match note(app, upload, file, at).await {
-                Ok(file) => file,
+            match note(app, upload, &mut writing).await {
+                Ok(there) => noted = noted.max(there),
                 Err(refusal) => return (noted, Err(refusal)),
-            };
-            noted = at;
+            }
         }
     }
-    match aside(move || file.sync_all()).await {
-        Ok(()) => (at, outcome),
+    let is_whole = part.size.map_or(part.is_last, |size| at == size);
+    let kept = match (&outcome, is_whole) {
+        (Ok(()), true) => writing.finish().await.map(Some),
+        _ => writing.keep().await.map(|()| None),
+    };
+    match kept {
+        Ok(sha256) => (at, outcome.map(|()| sha256)),
         Err(refusal) => (noted, Err(refusal)),
     }
 }
 
-/// Tells the store how far a file has come, once that is on disk.
-async fn note(app: &App, upload: &Upload, file: File, at: u64) -> Result<File, Refusal> {
-    let file = aside(move || file.sync_data().map(|()| file)).await?;
-    app.store.advance_upload(upload.account, upload.id, at).await?;
-    Ok(file)
-}
-
-/// Opens a file to write from `from` on; what is beyond was never told to be in.
-fn open_at(path: &Path, from: u64) -> std::io::Result<File> {
-    let mut file = File::options().create(true).write(true).truncate(false).open(path)?;
-    file.set_len(from)?;
-    file.seek(SeekFrom::Start(from))?;
-    Ok(file)
-}
-
-/// Lets the disk be waited for where nobody else waits.
-async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T, Refusal> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => Ok(outcome?),
-        Err(error) => Err(Refusal::Fault(error.to_string())),
+/// Tells the store how far a file has come, once that is there to last.
+async fn note(app: &App, upload: &Upload, writing: &mut Writing) -> Result<u64, Refusal> {
+    let there = writing.note().await?;
+    // A part that began before may have told more.
+    if there > upload.received_bytes {
+        app.store.advance_upload(upload.account, upload.id, there).await?;
     }
-}
-
-fn digest(path: PathBuf) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            read => digest.update(&buffer[..read]),
-        }
-    }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(there)
 }
 
 /// Deletes a file that no upload has any more, unless a job still needs it.
@@ -250,12 +257,7 @@ async fn discard(app: &App, account: i64, storage_key: &str) -> Result<(), Refus
     if is_needed(app, account, storage_key).await? {
         return Ok(());
     }
-    let path = path(app, storage_key);
-    aside(move || match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    })
-    .await
+    app.depot.remove(storage_key).await
 }
 
 async fn is_needed(app: &App, account: i64, storage_key: &str) -> Result<bool, Refusal> {

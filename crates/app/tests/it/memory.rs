@@ -56,7 +56,7 @@ fn write_statement(mut stdin: ChildStdin) -> u64 {
 }
 
 /// The most memory that the process ever held at once.
-fn peak_mib(pid: u32) -> Option<u64> {
+pub(crate) fn peak_mib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     peak.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib / 1024)

@@ -128,6 +128,7 @@ async fn show_upload(
         (status = 404, response = Refused),
         (status = 409, response = Refused),
         (status = 413, response = Refused),
+        (status = 429, response = Refused),
     ),
 )]
 async fn receive_upload(

@@ -34,10 +34,10 @@ pub struct ImportRequest {
     /// The name of a finished upload
     #[schema(min_length = 1, max_length = 255, example = "shop.sql")]
     file: Option<String>,
-    /// Where the file is fetched from: http or https
+    /// Where the file is fetched from: http or https, or an object that the settings allow (s3)
     #[schema(
         max_length = 4096,
-        pattern = "^https?://[^/?#]+",
+        pattern = "^(https?|s3)://[^/?#]+",
         example = "https://files.example/shop.sql"
     )]
     url: Option<String>,
