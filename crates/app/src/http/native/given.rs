@@ -56,6 +56,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for InBody<T> {
             return Err(Problem::new(status, kind, "the Content-Type is not application/json"));
         }
         let bytes = whole(request.into_body()).await?;
+        // A list would be read as the fields in their order.
+        if bytes.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
+            return Err(invalid("the body is no JSON object"));
+        }
         serde_json::from_slice(&bytes).map(InBody).map_err(|error| unread(&error))
     }
 }
