@@ -153,8 +153,8 @@ pub async fn remove(app: &App, account: i64, id: &str) -> Result<(), Refusal> {
 /// How an instance's connections are encrypted.
 pub fn tls_of(instance: &Instance) -> TlsMode {
     let options = instances::options_of(&instance.options).unwrap_or_default();
-    let words = options.split('&').filter_map(|option| option.strip_prefix("tls="));
-    words.last().and_then(|word| TlsMode::parse(word).ok()).unwrap_or(TlsMode::Prefer)
+    let mut words = options.split('&').filter_map(|option| option.strip_prefix("tls="));
+    words.next_back().and_then(|word| TlsMode::parse(word).ok()).unwrap_or(TlsMode::Prefer)
 }
 
 /// The operator may keep this to himself.
