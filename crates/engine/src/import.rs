@@ -157,10 +157,9 @@ pub async fn run(
     let started = Instant::now();
     let (sender, steps) = mpsc::channel(feed::STEPS_MAX);
     let progress = Arc::clone(&surroundings.progress);
-    let reader = input.reader;
     let thread = std::thread::Builder::new()
         .name("dump reader".to_owned())
-        .spawn(move || feed::run(reader, feed_options, budget, progress, sender))
+        .spawn(move || feed::run(input.reader, feed_options, budget, progress, sender))
         .map_err(|error| {
             let text = "start the reading thread";
             let error = Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error);

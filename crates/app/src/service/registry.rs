@@ -18,6 +18,8 @@ use crate::app::App;
 pub const PORT_DEFAULT: u16 = 3306;
 /// The class where none is given.
 pub const CLASS_DEFAULT: &str = "dedicated";
+/// The largest storage, in GiB: clients read it as a signed 32-bit number.
+const STORAGE_GB_MAX: u32 = i32::MAX.unsigned_abs();
 /// Options that name something on this machine: not for a server that a key's holder names.
 const OF_THIS_MACHINE: [&str; 3] = ["socket", "cert", "key"];
 
@@ -102,6 +104,7 @@ pub async fn register(app: &App, account: i64, new: Registration) -> Result<Inst
         storage_gb: new.storage_gb,
     };
     is_address(&new.host)?;
+    is_storage(new.storage_gb)?;
     Ok(app.store.register_instance(account, &new, app.clock.now_ms()).await?)
 }
 
@@ -119,6 +122,7 @@ pub async fn change(
     }
     change.engine.map_or(Ok(()), speaks)?;
     change.host.as_deref().map_or(Ok(()), is_address)?;
+    change.storage_gb.map_or(Ok(()), is_storage)?;
     let options = match change.needs_password() {
         true => Some(options(&before, change.tls, change.host.is_some())?),
         false => None,
@@ -149,8 +153,8 @@ pub async fn remove(app: &App, account: i64, id: &str) -> Result<(), Refusal> {
 /// How an instance's connections are encrypted.
 pub fn tls_of(instance: &Instance) -> TlsMode {
     let options = instances::options_of(&instance.options).unwrap_or_default();
-    let words = options.split('&').filter_map(|option| option.strip_prefix("tls="));
-    words.last().and_then(|word| TlsMode::parse(word).ok()).unwrap_or(TlsMode::Prefer)
+    let mut words = options.split('&').filter_map(|option| option.strip_prefix("tls="));
+    words.next_back().and_then(|word| TlsMode::parse(word).ok()).unwrap_or(TlsMode::Prefer)
 }
 
 /// The operator may keep this to himself.
@@ -173,6 +177,10 @@ fn missing(error: store::Error) -> Refusal {
         store::Error::NotFound => Refusal::NoInstance,
         other => other.into(),
     }
+}
+
+fn is_storage(gb: u32) -> Result<(), Refusal> {
+    if gb <= STORAGE_GB_MAX { Ok(()) } else { Err(Refusal::Invalid("the storage")) }
 }
 
 /// A host's name or an address, and nothing that a URL would read as more.

@@ -50,12 +50,11 @@ fn a_key_that_asks_too_often_is_told_so_and_others_are_not() {
 #[test]
 fn an_operator_may_keep_registering_to_himself() {
     let site = site_with("register_by_key = false\n");
-    for (method, path) in [("DELETE", format!("/api/v1/instances/{INSTANCE}"))] {
-        let (status, document) = ask(&site, &site.key, method, &path, b"");
-        let kind = json!("urn:dbferry:problem:not-allowed");
-        assert_eq!((status, &document["type"]), (403, &kind));
-    }
-    check(&site, &site.key, ("GET", &format!("/api/v1/instances/{INSTANCE}"), b""), 200);
+    let path = format!("/api/v1/instances/{INSTANCE}");
+    let (status, document) = ask(&site, &site.key, "DELETE", &path, b"");
+    let kind = json!("urn:dbferry:problem:not-allowed");
+    assert_eq!((status, &document["type"]), (403, &kind));
+    check(&site, &site.key, ("GET", &path, b""), 200);
 }
 
 #[tokio::test]

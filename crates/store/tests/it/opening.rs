@@ -66,9 +66,9 @@ pub(crate) async fn a_refused_login_is_unreachable(subject: Arc<Subject>) {
 /// Neither sees what is the other's, and no table is without a prefix.
 pub(crate) async fn two_stores_share_a_database(subject: Arc<Subject>) {
     let url = subject.fresh().await;
-    let open = |prefix: &str| {
+    let open = async |prefix: &str| {
         let url = format!("{url}?table_prefix={prefix}");
-        Store::open(&url, subject.key("key"))
+        Store::open(&url, subject.key("key")).await
     };
     let (one, two) = (open("a_").await.unwrap(), open("a_b_").await.unwrap());
     let made = one.create_account("shop", NOW).await.unwrap();

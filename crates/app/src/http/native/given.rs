@@ -73,6 +73,10 @@ impl<S: Send + Sync> FromRequest<S> for InText {
 
 /// What a JSON text says.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    // A list would be read as the fields in their order.
+    if text.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
+        return Err(invalid("the body is no JSON object"));
+    }
     serde_json::from_slice(text).map_err(|error| unread(&error))
 }
 

@@ -123,7 +123,7 @@ pub struct Instances {
 #[serde(deny_unknown_fields)]
 pub struct InstanceRequest {
     /// Unique in the service
-    #[schema(pattern = "^[a-z][a-z0-9-]{1,62}$", example = "cdb-c1nl9rpv")]
+    #[schema(pattern = "^[a-z][a-z0-9-]{1,62}$", example = "cdb-7ghaiocc")]
     pub id: String,
     /// For people; without one the id
     #[schema(max_length = 255)]
@@ -166,6 +166,7 @@ pub struct InstanceRequest {
     pub class: String,
     /// The size of its storage in GiB; 0 is no limit
     #[serde(default)]
+    #[schema(maximum = 2147483647)]
     pub storage_gb: u32,
 }
 
@@ -203,6 +204,7 @@ pub struct InstanceChange {
     #[schema(max_length = 64)]
     pub class: Option<String>,
     /// The size of its storage in GiB; 0 is no limit
+    #[schema(maximum = 2147483647)]
     pub storage_gb: Option<u32>,
 }
 
@@ -406,7 +408,7 @@ async fn register_instance(
 /// ended uses it; anything else, a new password included, may be changed at any time.
 #[utoipa::path(
     patch, path = "/instances/{id}", tag = "instances",
-    params(("id" = String, Path, description = "The instance's id", example = "cdb-c1nl9rpv")),
+    params(("id" = String, Path, description = "The instance's id", example = "cdb-7ghaiocc")),
     request_body = InstanceChange,
     responses(
         (status = 200, body = Instance, description = "The instance as it is now"),
@@ -433,7 +435,7 @@ async fn change_instance(
 /// What is on its server stays. Refused while a job that has not ended uses it.
 #[utoipa::path(
     delete, path = "/instances/{id}", tag = "instances",
-    params(("id" = String, Path, description = "The instance's id", example = "cdb-c1nl9rpv")),
+    params(("id" = String, Path, description = "The instance's id", example = "cdb-7ghaiocc")),
     responses(
         (status = 204, description = "It is gone"),
         (status = 400, response = Refused),
