@@ -305,10 +305,11 @@ impl Run<'_> {
         journal.sign(&mut main).await?;
         journal.open(&mut main).await?;
         let head = Head::new(&there, &self.options.databases);
-        let kept = self.inherit(&mut main, known, (&head, &databases), report).await?;
+        let mut kept = self.inherit(&mut main, known, (&head, &databases), report).await?;
         journal.describe(&mut main, &resume::entries(&databases, &head)).await?;
         report.resumable = true;
-        let makes = self.make_all(&mut main, known, staging, (&databases, &kept), report).await?;
+        let all = (databases.as_slice(), &mut kept);
+        let makes = self.make_all(&mut main, known, staging, all, report).await?;
         kept.release(&mut main, self.target).await?;
         let readers = std::mem::take(&mut snapshot.readers);
         let plan = Planned { databases: &databases, makes: &makes, kept: &kept, is_translated };
@@ -507,7 +508,7 @@ impl Run<'_> {
         main: &mut Conn,
         known: &Known,
         staging: &Staging,
-        (databases, kept): (&[Database], &Inheritance),
+        (databases, kept): (&[Database], &mut Inheritance),
         report: &mut Report,
     ) -> Result<Vec<Vec<plan::TableMake>>> {
         let renaming = staging.renaming(&self.options.databases);
@@ -516,7 +517,7 @@ impl Run<'_> {
             staging.make(main, index, database).await?;
         }
         if !kept.is_empty() {
-            kept.adopt(main, staging).await?;
+            kept.adopt(main, &known.target, (staging, databases)).await?;
         }
         for (index, database) in databases.iter().enumerate() {
             let schema = staging.of(index);

@@ -29,6 +29,8 @@ pub use survey::{CHECK_MAX, is_read_only};
 
 /// The kind of these jobs in the store.
 pub const KIND: &str = "copy";
+/// Characters of a database's name.
+const NAME_MAX: usize = 64;
 /// Bytes of a gigabyte, as storage is registered.
 const GIB: u64 = 1 << 30;
 
@@ -290,7 +292,9 @@ pub async fn create(app: &App, account: i64, new: NewCopy) -> Result<Copy, Obsta
     let target = one(app, account, &new.target).await?;
     let source = one(app, account, &new.source).await?;
     check_instances(new.terms, &source, &target)?;
-    if precheck::request(&new.databases, false, false).is_err() {
+    let is_name = |name: &String| (1..=NAME_MAX).contains(&name.chars().count());
+    let are_names = new.databases.iter().all(|(from, to)| is_name(from) && is_name(to));
+    if !are_names || precheck::request(&new.databases, false, false).is_err() {
         return Err(match new.terms {
             Terms::Cloud => Obstacle::NoDatabase,
             Terms::Own => Refusal::Invalid("databases").into(),

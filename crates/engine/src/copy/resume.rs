@@ -74,7 +74,7 @@ pub struct Inheritance {
 struct Inherited {
     /// The database that holds it.
     schema: String,
-    /// Its keys were built.
+    /// Its keys were built; known once it is adopted.
     has_keys: bool,
 }
 
@@ -248,8 +248,7 @@ impl Inheritance {
                 };
                 let is_kept = shape(table) == **was && can_be_kept(table, copy);
                 if is_kept && holds_rows(conn, schema, name).await? {
-                    let has_keys = copy.keys == table.keys;
-                    let inherited = Inherited { schema: schema.to_owned(), has_keys };
+                    let inherited = Inherited { schema: schema.to_owned(), has_keys: false };
                     self.tables.entry((index, name.to_owned())).or_insert(inherited);
                 }
             }
@@ -257,8 +256,13 @@ impl Inheritance {
         Ok(())
     }
 
-    /// Moves the tables into the staging databases of this copy.
-    pub async fn adopt(&self, conn: &mut Conn, staging: &Staging) -> Result<()> {
+    /// Moves the tables into the staging databases of this copy, which hold nothing else yet.
+    pub async fn adopt(
+        &mut self,
+        conn: &mut Conn,
+        target: &ServerFacts,
+        (staging, databases): (&Staging, &[Database]),
+    ) -> Result<()> {
         let moves: Vec<String> = self
             .tables
             .iter()
@@ -271,6 +275,23 @@ impl Inheritance {
         for group in moves.chunks(MOVES_MAX) {
             let sql = format!("RENAME TABLE {}", group.join(", "));
             conn.query(sql.as_bytes()).await?;
+        }
+        // Only now: the dead copy's server may have gone on building keys until the table went.
+        for (index, database) in databases.iter().enumerate() {
+            if !self.tables.keys().any(|(of, _)| *of == index) {
+                continue;
+            }
+            let present = catalog::read(conn, target, staging.of(index)).await;
+            let present = present.map_err(|error| error.on(Side::Target))?;
+            let wanted: BTreeMap<&str, &Table> =
+                database.tables.iter().map(|table| (table.name.as_str(), table)).collect();
+            for copy in present.tables {
+                let table = wanted.get(copy.name.as_str());
+                let is_whole = table.is_some_and(|table| table.keys == copy.keys);
+                if let Some(inherited) = self.tables.get_mut(&(index, copy.name)) {
+                    inherited.has_keys = is_whole;
+                }
+            }
         }
         Ok(())
     }
