@@ -130,14 +130,13 @@ where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<Broken>,
 {
-    let end = tokio::time::Instant::now() + limit;
-    stream::unfold(Some((pieces, end)), move |state| async move {
-        let (mut pieces, end) = state?;
+    let whole = tokio::time::Instant::now() + limit;
+    stream::unfold(Some(pieces), move |state| async move {
+        let mut pieces = state?;
+        // Only the client's time counts: what was done with the piece before may have taken long.
+        let end = if per_piece { tokio::time::Instant::now() + limit } else { whole };
         match tokio::time::timeout_at(end, pieces.next()).await {
-            Ok(Some(Ok(piece))) => {
-                let end = if per_piece { tokio::time::Instant::now() + limit } else { end };
-                Some((Ok(piece), Some((pieces, end))))
-            }
+            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(pieces))),
             Ok(Some(Err(error))) => Some((Err(error.into()), None)),
             Ok(None) => None,
             Err(_) => Some((Err("the body took too long".into()), None)),

@@ -66,7 +66,7 @@ pub struct Ready {
 #[derive(Clone)]
 enum Place {
     Disk(PathBuf),
-    Url { address: Address, limits: Limits, version: Version },
+    Url { address: Address, limits: Box<Limits>, version: Version },
 }
 
 impl Ready {
@@ -99,7 +99,7 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
     endpoint.database = payload.database;
     let place = match (url, payload.fetched) {
         (Some(address), Some(version)) => {
-            Place::Url { address, limits: app.fetch_limits(), version }
+            Place::Url { address, limits: Box::new(app.fetch_limits()), version }
         }
         _ => uploaded(app, &payload.storage_key, payload.size_bytes),
     };
@@ -113,10 +113,10 @@ fn uploaded(app: &App, storage_key: &str, size_bytes: u64) -> Place {
         Found::File(path) => Place::Disk(path),
         Found::Object(storage, location) => Place::Url {
             address: Address::of_object(location),
-            limits: Limits {
+            limits: Box::new(Limits {
                 objects: Some(Objects { storage, allowed: None }),
                 ..Limits::unrestricted()
-            },
+            }),
             version: Version { size: Some(size_bytes), ..Version::default() },
         },
     }
