@@ -5,5 +5,6 @@
 
 pub mod catalog;
 pub mod name;
+pub mod script;
 
 pub mod value;
