@@ -4,12 +4,16 @@
 //! each finds what it needs, phase by phase; names of objects and constraints are those of the source.
 //! Runs nothing, and makes nothing that [`Database::findings`] says is left out.
 
+pub mod chunk;
 pub mod constraint;
+pub mod digest;
 pub mod header;
 pub mod index;
+pub mod load;
 pub mod order;
 pub mod program;
 pub mod rename;
+pub mod snapshot;
 pub mod table;
 pub mod token;
 
