@@ -242,6 +242,7 @@ fn sequence(row: &Cells<'_>) -> Result<Sequence> {
 
 fn synonym(row: &Cells<'_>) -> Result<Synonym> {
     Ok(Synonym {
+        id: row.int("object_id")?,
         schema: row.text("schema_name")?,
         name: row.text("name")?,
         stands_for: row.text("base_object_name")?,

@@ -329,6 +329,8 @@ pub struct Trigger {
 /// A synonym.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Synonym {
+    /// The catalog's number.
+    pub id: ObjectId,
     /// Its schema.
     pub schema: String,
     /// Its name.

@@ -30,8 +30,10 @@ impl<'a> Making<'a> {
         let modules = database.modules.iter();
         let texts: BTreeMap<ObjectId, Text> =
             modules.map(|one| (one.id, program::module(one, &database.schemas, renames))).collect();
-        let naming = texts.iter().filter(|(_, text)| text.names_database);
-        let late = plan.late(&naming.map(|(id, _)| *id).collect());
+        let naming = texts.iter().filter(|(_, text)| text.names_database).map(|(id, _)| *id);
+        let synonyms = database.synonyms.iter();
+        let synonyms = synonyms.filter(|one| program::synonym(one, renames).names_database);
+        let late = plan.late(&naming.collect(), &synonyms.map(|one| one.id).collect());
         let late = late.into_iter().filter(|id| !plan.is_early(*id)).collect();
         Making { database, target, renames, plan, texts, late, script: Script::default() }
     }
@@ -135,9 +137,9 @@ impl<'a> Making<'a> {
         }
         for synonym in &database.synonyms {
             let object = full(&synonym.schema, &synonym.name);
-            let (sql, doubts) = program::synonym(synonym, self.renames);
-            self.add(Phase::Schemas, &object, sql);
-            self.doubt(&object, doubts);
+            let text = program::synonym(synonym, self.renames);
+            self.add(Phase::Schemas, &object, text.sql);
+            self.doubt(&object, text.doubts);
         }
     }
 

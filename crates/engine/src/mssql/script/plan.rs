@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::order::{Need, ordered};
+use super::token::{Token, tokens};
 use crate::mssql::catalog::column::Column;
 use crate::mssql::catalog::schema::{Database, Module, ModuleKind, ObjectId};
 
@@ -24,6 +25,7 @@ impl<'a> Plan<'a> {
         let modules: BTreeMap<ObjectId, &Module> =
             database.modules.iter().map(|module| (module.id, module)).collect();
         let by_name = names(database);
+        let synonyms = synonyms(database, &by_name);
         let mut named: BTreeMap<ObjectId, BTreeSet<ObjectId>> = BTreeMap::new();
         for one in database.dependencies.iter().filter(|one| !one.is_kind) {
             // The server does not tell what was made after its user; a name without schema is dbo's.
@@ -34,7 +36,9 @@ impl<'a> Plan<'a> {
                 found.copied().filter(|_| is_here)
             });
             if let Some(found) = found {
-                named.entry(one.object).or_default().insert(found);
+                let of_object = named.entry(one.object).or_default();
+                of_object.insert(found);
+                of_object.extend(synonyms.get(&found));
             }
         }
         let mut plan = Plan { database, named, modules, early: BTreeSet::new() };
@@ -77,10 +81,16 @@ impl<'a> Plan<'a> {
         order.iter().filter_map(|id| self.modules.get(id).copied()).collect()
     }
 
-    /// Of `seeds`, those that are not made without what they name; and all that is not made without those.
-    pub(super) fn late(&self, seeds: &BTreeSet<ObjectId>) -> BTreeSet<ObjectId> {
+    /// Of `seeds`, those that are not made without what they name; and all that is not made without those
+    /// or without one of `synonyms`.
+    pub(super) fn late(
+        &self,
+        seeds: &BTreeSet<ObjectId>,
+        synonyms: &BTreeSet<ObjectId>,
+    ) -> BTreeSet<ObjectId> {
         let is_strict = |id: &ObjectId| self.modules.get(id).is_some_and(|one| is_strict(one));
         let mut late: BTreeSet<ObjectId> = seeds.iter().copied().filter(is_strict).collect();
+        late.extend(synonyms);
         loop {
             let names_late =
                 |id: &ObjectId| self.named.get(id).is_some_and(|named| !named.is_disjoint(&late));
@@ -144,9 +154,30 @@ fn is_strict(module: &Module) -> bool {
     by_kind || module.is_schema_bound
 }
 
+/// The objects of this database that synonyms stand for.
+fn synonyms(
+    database: &Database,
+    by_name: &BTreeMap<(String, String), ObjectId>,
+) -> BTreeMap<ObjectId, ObjectId> {
+    let pairs = database.synonyms.iter().filter_map(|one| {
+        let tokens = tokens(&one.stands_for, true);
+        let names: Vec<String> =
+            tokens.iter().filter(|token| token.is_name()).map(Token::name).collect();
+        let (schema, name) = match names.as_slice() {
+            [name] => ("dbo", name.as_str()),
+            [schema, name] => (schema.as_str(), name.as_str()),
+            _ => return None,
+        };
+        let found = by_name.get(&(schema.to_lowercase(), name.to_lowercase()))?;
+        Some((one.id, *found))
+    });
+    pairs.collect()
+}
+
 fn names(database: &Database) -> BTreeMap<(String, String), ObjectId> {
     let tables = database.tables.iter().map(|one| (&one.schema, &one.name, one.id));
     let modules = database.modules.iter().map(|one| (&one.schema, &one.name, one.id));
-    let all = tables.chain(modules);
+    let synonyms = database.synonyms.iter().map(|one| (&one.schema, &one.name, one.id));
+    let all = tables.chain(modules).chain(synonyms);
     all.map(|(schema, name, id)| ((schema.to_lowercase(), name.to_lowercase()), id)).collect()
 }

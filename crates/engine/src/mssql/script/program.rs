@@ -77,14 +77,19 @@ pub fn trigger_state(trigger: &Trigger) -> Vec<String> {
     statements
 }
 
-/// `CREATE SYNONYM`, and what was left as it is.
-pub fn synonym(synonym: &Synonym, renames: &Renames) -> (String, Vec<Doubt>) {
+/// The statement that makes a synonym, which may be made before what it stands for.
+pub fn synonym(synonym: &Synonym, renames: &Renames) -> Text {
     let name = qualified(&synonym.schema, &synonym.name);
     // A synonym stands for an object: with three parts the first is a database for certain.
     let head = format!("CREATE SYNONYM {name} FOR ");
     let found = rewrite(&format!("FOR {}", synonym.stands_for), true, &[], renames);
     let stands_for = found.text.strip_prefix("FOR ").unwrap_or(&synonym.stands_for);
-    (format!("{head}{stands_for}"), found.doubts)
+    Text {
+        sql: format!("{head}{stands_for}"),
+        names_database: found.names > 0,
+        doubts: found.doubts,
+        is_strange: false,
+    }
 }
 
 /// The statement that adds an extended property.

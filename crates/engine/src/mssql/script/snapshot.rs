@@ -49,7 +49,7 @@ pub const FILES: Question = Question {
     name: "files",
     columns: &[text("name", "f.name"), text("physical_name", "f.physical_name")],
     from: "FROM sys.database_files AS f WHERE f.type = 0 ORDER BY f.file_id",
-    views: &["database_files"],
+    views: &[],
 };
 
 /// The way that is taken; `None` if there is none.
