@@ -50,7 +50,7 @@ pub(super) fn database(answers: &Answers) -> Result<Database> {
     let mut notes = Notes::default();
     let name = row.text("name")?;
     let options = options(row, &name, &mut notes)?;
-    let mut details = detail::read(answers, &mut notes)?;
+    let mut details = detail::read(answers)?;
     let mut database = Database {
         collation: row.text("collation_name")?,
         compatibility_level: row.int("compatibility_level")?,
@@ -290,7 +290,9 @@ fn modules(
             notes.omitted.objects.insert(id, full);
             continue;
         }
-        let indexes = details.indexes.remove(&id).unwrap_or_default().indexes;
+        let indexes = details.indexes.remove(&id).unwrap_or_default();
+        indexes.note(&full, notes);
+        let indexes = indexes.indexes;
         let session = session(&row)?;
         let is_schema_bound = row.flag("is_schema_bound")?;
         modules.push(Module {

@@ -56,7 +56,7 @@ pub const DATABASE: Question = Question {
 /// Schemas that users made, and `dbo`.
 pub const SCHEMAS: Question = Question {
     name: "schemas",
-    columns: &[int("schema_id", "s.schema_id"), text("name", "s.name"), text("owner", "p.name")],
+    columns: &[text("name", "s.name"), text("owner", "p.name")],
     from: "FROM sys.schemas AS s LEFT JOIN sys.database_principals AS p ON p.principal_id = \
            s.principal_id\nWHERE s.name NOT IN (N'sys', N'INFORMATION_SCHEMA', N'guest', \
            N'db_owner', N'db_accessadmin', N'db_securityadmin', N'db_ddladmin', \
@@ -229,7 +229,6 @@ pub const INDEXES: Question = Question {
         int("index_id", "i.index_id"),
         text("name", "i.name"),
         int("type", "i.type"),
-        text("type_desc", "i.type_desc"),
         int("is_unique", "i.is_unique"),
         int("is_primary_key", "i.is_primary_key"),
         int("is_unique_constraint", "i.is_unique_constraint"),
@@ -275,9 +274,7 @@ pub const INDEXES: Question = Question {
         )
         .since("partitions", "xml_compression", "0"),
         text("data_space_type", "ds.type"),
-        text("data_space", "ds.name"),
-        int("data_space_is_default", "ds.is_default"),
-    ],
+        ],
     from: "FROM sys.indexes AS i JOIN sys.objects AS o ON o.object_id = i.object_id\nLEFT JOIN \
            sys.data_spaces AS ds ON ds.data_space_id = i.data_space_id\nWHERE i.is_hypothetical = 0 \
            AND ((o.type IN ('U', 'V') AND o.is_ms_shipped = 0) OR o.type = 'TT')\nORDER BY \
@@ -291,7 +288,6 @@ pub const INDEX_COLUMNS: Question = Question {
     columns: &[
         int("object_id", "ic.object_id"),
         int("index_id", "ic.index_id"),
-        int("index_column_id", "ic.index_column_id"),
         text("name", "c.name"),
         int("key_ordinal", "ic.key_ordinal"),
         int("is_descending_key", "ic.is_descending_key"),
@@ -412,7 +408,6 @@ pub const TRIGGERS: Question = Question {
         text("schema_name", "s.name"),
         text("parent_name", "p.name"),
         int("is_disabled", "t.is_disabled"),
-        int("is_not_for_replication", "t.is_not_for_replication"),
         text("definition", "m.definition"),
         int("is_encrypted", "OBJECTPROPERTY(t.object_id, 'IsEncrypted')"),
         int("uses_ansi_nulls", "m.uses_ansi_nulls"),
@@ -523,7 +518,6 @@ pub const PROPERTIES: Question = Question {
         text("parameter_name", "pa.name"),
         text("index_name", "i.name"),
         text("type_name", "t.name"),
-        int("is_table_type", "t.is_table_type"),
         text("trigger_name", "tr.name"),
     ],
     from: "FROM sys.extended_properties AS e\nLEFT JOIN sys.objects AS o ON e.class IN (1, 2, 7) AND \

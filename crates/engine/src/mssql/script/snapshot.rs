@@ -115,3 +115,28 @@ pub fn create_database_snapshot(
         quoted(database)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_intrusive_way_is_taken() {
+        let all = Means { allows_snapshot: true, may_snapshot_databases: true, may_lock: true };
+        assert_eq!(choose(all), Some(Mode::Snapshot));
+        assert_eq!(choose(Means { allows_snapshot: false, ..all }), Some(Mode::DatabaseSnapshot));
+        assert_eq!(choose(Means { may_lock: true, ..Means::default() }), Some(Mode::Locks));
+        assert_eq!(choose(Means::default()), None);
+    }
+
+    #[test]
+    fn a_snapshot_has_a_file_beside_each_file() {
+        let files =
+            [("da]ta".to_owned(), "/var/it's.mdf".to_owned()), ("b".into(), "/b.ndf".into())];
+        assert_eq!(
+            create_database_snapshot("a", "a~snap", &files, "s1"),
+            "CREATE DATABASE [a~snap] ON (NAME = [da]]ta], FILENAME = N'/var/it''s.mdf.s1'), (NAME = \
+             [b], FILENAME = N'/b.ndf.s1') AS SNAPSHOT OF [a]"
+        );
+    }
+}

@@ -48,6 +48,20 @@ pub(super) struct FoundIndexes {
     pub(super) partitioned: Vec<String>,
 }
 
+impl FoundIndexes {
+    /// Notes what the indexes of an object, or its heap, lose.
+    pub(super) fn note(&self, full: &str, notes: &mut Notes) {
+        for name in &self.mixed {
+            let why = "is that of the least compressed one";
+            notes.told("compression of partitions", &format!("{full}.{name}"), why);
+        }
+        for name in &self.partitioned {
+            let object = format!("{full}.{name}");
+            notes.stops("partitioned table or index", &object, "is made in one piece");
+        }
+    }
+}
+
 /// A foreign key, and what it refers to.
 pub(super) struct FoundKey {
     pub(super) key: ForeignKey,
@@ -62,7 +76,7 @@ pub(super) struct Details {
     pub(super) foreign_keys: BTreeMap<ObjectId, Vec<FoundKey>>,
 }
 
-pub(super) fn read(answers: &Answers, notes: &mut Notes) -> Result<Details> {
+pub(super) fn read(answers: &Answers) -> Result<Details> {
     let mut columns: BTreeMap<ObjectId, Vec<FoundColumn>> = BTreeMap::new();
     for row in sys::COLUMNS.rows(answers)? {
         columns.entry(row.int("object_id")?).or_default().push(column(&row)?);
@@ -73,14 +87,6 @@ pub(super) fn read(answers: &Answers, notes: &mut Notes) -> Result<Details> {
     }
     let indexes = indexes(answers)?;
     let foreign_keys = foreign_keys(answers)?;
-    for found in indexes.values() {
-        for name in &found.mixed {
-            notes.told("compression of partitions", name, "is that of the least compressed one");
-        }
-        for name in &found.partitioned {
-            notes.stops("partitioned table or index", name, "is made in one piece");
-        }
-    }
     Ok(Details { columns, indexes, checks, foreign_keys })
 }
 
@@ -210,7 +216,7 @@ fn indexes(answers: &Answers) -> Result<BTreeMap<ObjectId, FoundIndexes>> {
         let (object, id) = (row.int("object_id")?, row.int("index_id")?);
         let of_object = found.entry(object).or_default();
         let compression = compression(row.maybe_int("compression")?, &row)?;
-        let name = row.maybe_text("name")?.unwrap_or_else(|| format!("heap of {object}"));
+        let name = row.maybe_text("name")?.unwrap_or_else(|| "heap".to_owned());
         if row.maybe_int("compression")? != row.maybe_int("compression_max")? {
             of_object.mixed.push(name.clone());
         }

@@ -47,6 +47,7 @@ pub(super) fn read(
             notes.omitted.objects.insert(id, full);
             continue;
         }
+        indexes.note(&full, notes);
         let period = match periods.get(&id) {
             Some((start, end)) => Some(Period {
                 start: start.clone(),
