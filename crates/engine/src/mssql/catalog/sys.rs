@@ -493,21 +493,27 @@ pub const PROPERTIES: Question = Question {
         int("object_id", "e.major_id"),
         int("minor_id", "e.minor_id"),
         text("name", "e.name"),
-        text("base_type", "SQL_VARIANT_PROPERTY(e.value, 'BaseType')"),
+        text("base_type", "CAST(SQL_VARIANT_PROPERTY(e.value, 'BaseType') AS nvarchar(128))"),
         int("precision", "SQL_VARIANT_PROPERTY(e.value, 'Precision')"),
         int("scale", "SQL_VARIANT_PROPERTY(e.value, 'Scale')"),
         int("max_length", "SQL_VARIANT_PROPERTY(e.value, 'MaxLength')"),
+        // A variant holds 8,000 bytes, and is not turned into a `max` type at once.
         text(
             "value",
-            "CASE WHEN CAST(SQL_VARIANT_PROPERTY(e.value, 'BaseType') AS nvarchar(128)) IN \
-             (N'binary', N'varbinary') THEN CONVERT(nvarchar(max), CONVERT(varbinary(8000), \
-             e.value), 1) WHEN CAST(SQL_VARIANT_PROPERTY(e.value, 'BaseType') AS nvarchar(128)) IN \
-             (N'datetime', N'smalldatetime', N'date', N'datetime2') THEN CONVERT(nvarchar(max), \
-             CONVERT(datetime2(7), e.value), 126) WHEN CAST(SQL_VARIANT_PROPERTY(e.value, \
-             'BaseType') AS nvarchar(128)) IN (N'float', N'real') THEN CONVERT(nvarchar(max), \
-             CONVERT(float, e.value), 2) WHEN CAST(SQL_VARIANT_PROPERTY(e.value, 'BaseType') AS nvarchar(128)) IN \
-             (N'money', N'smallmoney') THEN CONVERT(nvarchar(max), CONVERT(money, e.value), 2) ELSE \
-             CONVERT(nvarchar(max), e.value) END",
+            "CASE CAST(SQL_VARIANT_PROPERTY(e.value, 'BaseType') AS nvarchar(128)) WHEN N'binary' \
+             THEN CONVERT(nvarchar(max), CONVERT(varbinary(8000), e.value), 1) WHEN N'varbinary' \
+             THEN CONVERT(nvarchar(max), CONVERT(varbinary(8000), e.value), 1) WHEN N'varchar' THEN \
+             CONVERT(nvarchar(max), CONVERT(varchar(8000), e.value)) WHEN N'char' THEN \
+             CONVERT(nvarchar(max), CONVERT(varchar(8000), e.value)) WHEN N'datetime' THEN \
+             CONVERT(nvarchar(64), CONVERT(datetime2(7), e.value), 126) WHEN N'smalldatetime' THEN \
+             CONVERT(nvarchar(64), CONVERT(datetime2(7), e.value), 126) WHEN N'datetime2' THEN \
+             CONVERT(nvarchar(64), CONVERT(datetime2(7), e.value), 126) WHEN N'date' THEN \
+             CONVERT(nvarchar(64), CONVERT(date, e.value), 126) WHEN N'float' THEN \
+             CONVERT(nvarchar(64), CONVERT(float, e.value), 2) WHEN N'real' THEN \
+             CONVERT(nvarchar(64), CONVERT(float, e.value), 2) WHEN N'money' THEN \
+             CONVERT(nvarchar(64), CONVERT(money, e.value), 2) WHEN N'smallmoney' THEN \
+             CONVERT(nvarchar(64), CONVERT(money, e.value), 2) ELSE CONVERT(nvarchar(4000), e.value) \
+             END",
         ),
         text("type", "o.type"),
         text("schema_name", "COALESCE(s.name, ns.name, ts.name)"),

@@ -21,10 +21,12 @@ const OBJECT: &[Asked] = &[text("object", "x.name")];
 const IN_SCHEMA: &[Asked] = &[text("object", "s.name + N'.' + x.name")];
 const INDEX: &[Asked] = &[text("object", "s.name + N'.' + o.name + N'.' + x.name")];
 const OF_TABLE: &[Asked] = &[text("object", "s.name + N'.' + o.name")];
+// Words of the catalog have a collation of their own, which does not go together with names.
 const PERMISSION: &[Asked] = &[text(
     "object",
-    "x.permission_name + N' on ' + LOWER(x.class_desc) + COALESCE(N' ' + s.name + N'.' + \
-     o.name, N' ' + sc.name, N'') + N' for ' + p.name",
+    "x.permission_name COLLATE DATABASE_DEFAULT + N' on ' + LOWER(x.class_desc) COLLATE \
+     DATABASE_DEFAULT + COALESCE(N' ' + s.name + N'.' + o.name, N' ' + sc.name, N'') + N' for ' + \
+     p.name",
 )];
 const MEMBER: &[Asked] = &[text("object", "m.name + N' in ' + r.name")];
 

@@ -35,7 +35,7 @@ pub const MEANS: Question = Question {
     name: "means",
     columns: &[
         int("engine_edition", "SERVERPROPERTY('EngineEdition')"),
-        text("product_version", "SERVERPROPERTY('ProductVersion')"),
+        text("product_version", "CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128))"),
         int("may_create_databases", "HAS_PERMS_BY_NAME(NULL, NULL, 'CREATE ANY DATABASE')"),
         int("may_view_definitions", "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW DEFINITION')"),
         int("may_unmask", "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'UNMASK')"),
