@@ -208,3 +208,139 @@ impl Part {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mssql::script::token::{Token, tokens};
+
+    /// A condition as the server would judge it, for rows of numbers in columns `0`, `1` and so on.
+    struct Judge<'a> {
+        tokens: Vec<Token<'a>>,
+        at: usize,
+        row: &'a [i64],
+    }
+
+    impl Judge<'_> {
+        fn holds(text: &str, row: &[i64]) -> bool {
+            let mut judge = Judge { tokens: tokens(text, true), at: 0, row };
+            let holds = judge.or();
+            assert_eq!(judge.at, judge.tokens.len(), "{text}");
+            holds
+        }
+
+        fn takes(&mut self, text: &str) -> bool {
+            let is_next = self.tokens.get(self.at).is_some_and(|token| token.text == text);
+            self.at += usize::from(is_next);
+            is_next
+        }
+
+        fn or(&mut self) -> bool {
+            let mut holds = self.and();
+            while self.takes("OR") {
+                holds |= self.and();
+            }
+            holds
+        }
+
+        fn and(&mut self) -> bool {
+            let mut holds = self.one();
+            while self.takes("AND") {
+                holds &= self.one();
+            }
+            holds
+        }
+
+        fn one(&mut self) -> bool {
+            if self.takes("(") {
+                let holds = self.or();
+                assert!(self.takes(")"));
+                return holds;
+            }
+            let column: usize = self.tokens[self.at].name().parse().unwrap();
+            self.at += 1;
+            let wanted = match (self.takes("<"), self.takes(">"), self.takes("=")) {
+                (true, false, or_equal) => (Ordering::Less, or_equal),
+                (false, true, or_equal) => (Ordering::Greater, or_equal),
+                (false, false, true) => (Ordering::Equal, true),
+                other => panic!("{other:?}"),
+            };
+            assert!(self.takes("CAST") && self.takes("("));
+            let value: i64 = self.tokens[self.at].text[2..].trim_end_matches('\'').parse().unwrap();
+            self.at += 1;
+            assert!(self.takes("AS") && self.takes("int") && self.takes(")"));
+            let found = self.row[column].cmp(&value);
+            found == wanted.0 || (wanted.1 && found == Ordering::Equal)
+        }
+    }
+
+    fn key(directions: &[bool]) -> ChunkKey {
+        let kind = Kind {
+            schema: None,
+            name: "int".into(),
+            base: "int".into(),
+            max_length: 4,
+            precision: 10,
+            scale: 0,
+        };
+        let parts = directions.iter().enumerate().map(|(at, is_descending)| Part {
+            name: at.to_string(),
+            kind: kind.clone(),
+            collation: None,
+            is_descending: *is_descending,
+        });
+        let parts = parts.collect();
+        ChunkKey { index: "k".into(), is_unique: false, is_clustered: true, parts }
+    }
+
+    fn compare(one: &[i64], other: &[i64], directions: &[bool]) -> Ordering {
+        let columns = one.iter().zip(other).zip(directions);
+        let mut orders = columns.map(
+            |((one, other), is_descending)| {
+                if *is_descending { other.cmp(one) } else { one.cmp(other) }
+            },
+        );
+        orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_hold_every_row_once(
+            width in 1usize..4,
+            directions in proptest::collection::vec(any::<bool>(), 3),
+            rows in proptest::collection::vec(proptest::collection::vec(0i64..4, 3), 0..40),
+            step in 1usize..6,
+        ) {
+            let directions = &directions[..width];
+            let key = key(directions);
+            let mut rows: Vec<&[i64]> = rows.iter().map(|row| &row[..width]).collect();
+            rows.sort_by(|one, other| compare(one, other, directions));
+            let mut times = vec![0; rows.len()];
+            let mut lower: Option<Bound> = None;
+            loop {
+                // What `next_bound` asks the server for.
+                let mut left = rows.iter().filter(|row| match &lower {
+                    Some(lower) => Judge::holds(&key.above(lower), row),
+                    None => true,
+                });
+                let upper: Option<Bound> = left.nth(step - 1)
+                    .map(|row| row.iter().map(i64::to_string).collect());
+                let condition = key.condition(lower.as_ref(), upper.as_ref());
+                for (row, times) in rows.iter().zip(&mut times) {
+                    *times += usize::from(
+                        condition.as_ref().is_none_or(|text| Judge::holds(text, row)),
+                    );
+                }
+                if upper.is_none() {
+                    break;
+                }
+                lower = upper;
+            }
+            prop_assert!(times.iter().all(|times| *times == 1), "{times:?}");
+        }
+    }
+}
