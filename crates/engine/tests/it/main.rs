@@ -8,5 +8,6 @@ mod connect;
 mod fence;
 mod indexes;
 mod load;
+mod mssql;
 mod plan;
 mod precheck;

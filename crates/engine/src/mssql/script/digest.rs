@@ -1,0 +1,121 @@
+//! The rows of a table, or of a chunk, as a few numbers that both sides can compare.
+//!
+//! Promises: the numbers do not depend on the order of rows, on collations, languages or formats; a NULL
+//! differs from an empty value, a value in one column from the same value in the next, and every bit of
+//! every value that is sent counts. Equal numbers are no proof against an adversary: 128 bits of SHA-256 are
+//! summed. Needs SQL Server 2016, where HASHBYTES takes long values. Columns that are not sent do not count.
+
+use super::load::sent;
+use crate::mssql::catalog::column::Column;
+use crate::mssql::catalog::schema::Table;
+use crate::mssql::name::quoted;
+
+/// How many columns are put into one expression: the server refuses expressions that are nested too deeply.
+pub const GROUP_MAX: usize = 64;
+
+/// The question for the count of rows and four sums, all bigint. `from` is the table, quoted, with hints;
+/// `condition` is a chunk's.
+pub fn question(table: &Table, from: &str, condition: Option<&str>) -> String {
+    let filter = condition.map(|text| format!(" WHERE {text}")).unwrap_or_default();
+    let sums: Vec<String> = [1, 5, 9, 13]
+        .iter()
+        .map(|at| {
+            // Four bytes each, so that sums of fewer than two thousand million rows fit.
+            format!("COALESCE(SUM(CAST(CAST(SUBSTRING(d.h, {at}, 4) AS int) AS bigint)), 0)")
+        })
+        .collect();
+    format!(
+        "SELECT COUNT_BIG(*), {} FROM (SELECT {} AS h FROM {from}{filter}) AS d",
+        sums.join(", "),
+        row(table)
+    )
+}
+
+/// The question for the count of rows alone.
+pub fn count(from: &str, condition: Option<&str>) -> String {
+    let filter = condition.map(|text| format!(" WHERE {text}")).unwrap_or_default();
+    format!("SELECT COUNT_BIG(*) FROM {from}{filter}")
+}
+
+/// The expression that gives a row's 32 bytes.
+pub fn row(table: &Table) -> String {
+    let pieces: Vec<String> = sent(table).into_iter().map(piece).collect();
+    let groups: Vec<String> = pieces.chunks(GROUP_MAX).map(hashed).collect();
+    match groups.as_slice() {
+        [one] => one.clone(),
+        groups => hashed(groups),
+    }
+}
+
+/// Values one after another, hashed. What begins with a `max` type is not cut at 8,000 bytes.
+fn hashed(pieces: &[String]) -> String {
+    let mut text = "CAST(0x AS varbinary(max))".to_owned();
+    for piece in pieces {
+        text.push_str(" + ");
+        text.push_str(piece);
+    }
+    format!("HASHBYTES('SHA2_256', {text})")
+}
+
+/// A column's bytes with a mark for NULL, and with their count where that varies.
+fn piece(column: &Column) -> String {
+    match bytes(column) {
+        Bytes::Fixed(bytes) => format!("ISNULL(0x01 + {bytes}, 0x00)"),
+        Bytes::Varying(bytes) => {
+            format!("ISNULL(0x01 + CAST(DATALENGTH({bytes}) AS binary(4)) + {bytes}, 0x00)")
+        }
+    }
+}
+
+/// An expression of binary type that is NULL where the value is.
+enum Bytes {
+    /// Always as many.
+    Fixed(String),
+    /// Not always as many.
+    Varying(String),
+}
+
+fn bytes(column: &Column) -> Bytes {
+    let name = quoted(&column.name);
+    let kind = &column.kind;
+    let text = |value: String| Bytes::Varying(format!("CAST({value} AS varbinary(64))"));
+    let long = |value: String| {
+        Bytes::Fixed(format!("HASHBYTES('SHA2_256', CAST({value} AS varbinary(max)))"))
+    };
+    match kind.base.as_str() {
+        "bit" | "tinyint" | "smallint" | "int" | "bigint" => {
+            Bytes::Fixed(format!("CAST(CAST({name} AS bigint) AS binary(8))"))
+        }
+        "decimal" | "numeric" => text(format!("CONVERT(varchar(64), {name})")),
+        "money" | "smallmoney" => {
+            text(format!("CONVERT(varchar(64), CAST({name} AS decimal(19, 4)))"))
+        }
+        "float" => Bytes::Fixed(format!("CAST({name} AS binary(8))")),
+        "real" => Bytes::Fixed(format!("CAST({name} AS binary(4))")),
+        "date" | "datetime" | "smalldatetime" | "datetime2" => {
+            text(format!("CONVERT(varchar(64), {name}, 126)"))
+        }
+        "time" | "datetimeoffset" => text(format!("CONVERT(varchar(64), {name}, 121)")),
+        "uniqueidentifier" => Bytes::Fixed(format!("CAST({name} AS binary(16))")),
+        "sql_variant" => Bytes::Fixed(variant(&name)),
+        "text" => long(format!("CAST({name} AS varchar(max))")),
+        "ntext" | "xml" | "json" => long(format!("CAST({name} AS nvarchar(max))")),
+        "char" | "varchar" | "nchar" | "nvarchar" | "binary" | "varbinary" if !kind.is_large() => {
+            // Beside a mark and a count 8,000 bytes would be cut.
+            Bytes::Varying(format!("CAST({name} AS varbinary(max))"))
+        }
+        // Long ones, and those whose bytes are a format of their own: geometry, hierarchyid.
+        _ => long(name),
+    }
+}
+
+/// A variant's type with all that belongs to it, and its bytes.
+fn variant(name: &str) -> String {
+    let properties = ["BaseType", "Precision", "Scale", "MaxLength", "Collation"].map(|property| {
+        format!("CAST(SQL_VARIANT_PROPERTY({name}, '{property}') AS nvarchar(128)), N','")
+    });
+    format!(
+        "HASHBYTES('SHA2_256', CAST(CONCAT({}) AS varbinary(max)) + CAST({name} AS varbinary(8000)))",
+        properties.join(", ")
+    )
+}
