@@ -7,5 +7,7 @@ pub mod copy;
 pub mod endpoint;
 pub mod error;
 pub mod import;
+pub mod mssql;
 pub mod mysql;
 pub mod run;
+mod tls;

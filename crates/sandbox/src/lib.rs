@@ -3,7 +3,8 @@
 //! A [`Server`] is a real `mariadbd` or `mysqld` in a temporary folder, on a free port of
 //! 127.0.0.1. It is ready when [`Server::start`] returns, and gone when the value is dropped or
 //! the process dies, however it dies. A [`Postgres`] is the same of `PostgreSQL`, which is no target
-//! of imports and only keeps tables of ours. Everything is synchronous.
+//! of imports and only keeps tables of ours. A [`tds::Peer`] is no server: it speaks a server's side of SQL
+//! Server's protocol by a script. Everything is synchronous.
 //!
 //! Deliberately not here: containers, system services, system configuration files, and skipping.
 //! What is missing on the machine is an [`Error::Missing`] that names the command to run.
@@ -20,6 +21,7 @@ mod postgres;
 mod server;
 mod spawner;
 pub mod state;
+pub mod tds;
 pub mod tls;
 pub mod tpch;
 

@@ -7,5 +7,6 @@
 mod connect;
 mod indexes;
 mod load;
+mod mssql;
 mod plan;
 mod precheck;
