@@ -80,7 +80,7 @@ enum Event {
 }
 
 enum Opened {
-    Ready(Session),
+    Ready(Box<Session>),
     Elsewhere(String, u16),
 }
 
@@ -475,7 +475,7 @@ async fn connect(endpoint: &Endpoint, purpose: &str) -> Result<Session> {
                 for statement in &endpoint.session {
                     session.run(statement).await?;
                 }
-                return Ok(session);
+                return Ok(*session);
             }
             Opened::Elsewhere(host, port) => (place.host, place.port) = (host, port),
         }
@@ -530,7 +530,7 @@ impl Session {
         let Some(server) = login else { return Err(protocol("it says nothing of the login")) };
         self.server = server;
         self.state = State::Idle;
-        Ok(Opened::Ready(self))
+        Ok(Opened::Ready(Box::new(self)))
     }
 }
 

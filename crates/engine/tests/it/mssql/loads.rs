@@ -14,8 +14,11 @@ fn text_type(code: u8, length: u16) -> Vec<u8> {
     [&[code][..], &length.to_le_bytes(), COLLATION].concat()
 }
 
-/// A column of each type that there is, with two values; TYPE_INFO of a bulk load where it is another.
-fn every_type() -> Vec<(Column, [Vec<u8>; 2], Option<Vec<u8>>)> {
+/// A column, two values of it, and its TYPE_INFO in a bulk load where that is another.
+type Typed = (Column, [Vec<u8>; 2], Option<Vec<u8>>);
+
+/// A column of each type that there is.
+fn every_type() -> Vec<Typed> {
     let plain = |code: &[u8], one: &[u8], other: &[u8]| {
         (Column::new("c", code), [one.to_vec(), other.to_vec()], None)
     };
@@ -187,7 +190,7 @@ async fn a_refused_load_is_an_error_and_the_session_goes_on() {
     let error = bulk.finish().await.unwrap_err();
     assert_eq!((error.kind, error.code()), (ErrorKind::Statement, Some(2627)));
     assert!(session.is_idle());
-    let bulk = session.bulk("[t]", &[], HINTS).await.unwrap();
-    drop(bulk);
+    // A load that is given up in its middle.
+    session.bulk("[t]", &[], HINTS).await.unwrap();
     refused(session.run("SELECT 1").await, ErrorKind::LostConnection, "on its way");
 }
