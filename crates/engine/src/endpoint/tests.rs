@@ -57,7 +57,7 @@ fn addresses() {
 
 #[test]
 fn malformed_parts_are_named_and_passwords_are_not() {
-    refused("postgres://u:s3cret@h", "mysql:// or mariadb://");
+    refused("postgres://u:s3cret@h", "mysql://, mariadb:// or mssql://");
     refused("mysql://u:s3cret", "port");
     refused("mysql://u:s3cret@", "no host");
     refused("mysql://u:a/s3cret@h/d", "'@' after the host");

@@ -210,13 +210,12 @@ mod tests {
 
     #[test]
     fn tokens_are_read_whole_or_not_yet() {
-        // The example of [MS-TDS] 4.5, an error of a batch.
         let error =
             b"\xaa\x20\x00\x06\x52\x00\x00\x01\x10\x03\x00n\0o\0!\0\x03d\0b\0s\0\0\x01\0\0\0";
         let mut error = error.to_vec();
         error[1] = (error.len() - 3) as u8;
         let server = ServerError {
-            code: 21_002,
+            code: 20_998,
             state: State::Severity { class: 16, state: 1 },
             message: "no!".into(),
         };
