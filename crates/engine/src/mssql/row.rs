@@ -104,24 +104,14 @@ impl Walker {
                     if out.len() + (at - from) >= room {
                         break;
                     }
-                    match input.get(at) {
-                        Some(&ROW) => {
-                            self.nulls.clear();
-                            at += 1;
-                        }
-                        Some(&COMPACT_ROW) => {
-                            let bits = self.shapes.len().div_ceil(8);
-                            let Some(nulls) = input.get(at + 1..at + 1 + bits) else { break };
-                            self.nulls.clear();
-                            self.nulls.extend(nulls);
-                            out.extend(&input[from..at]);
-                            out.push(ROW);
-                            at += 1 + bits;
-                            from = at;
-                        }
-                        Some(_) | None => break,
+                    let Some(head) = self.begin_row(&input[at..]) else { break };
+                    // Of a compact row the head is not copied.
+                    if !self.nulls.is_empty() {
+                        out.extend(&input[from..at]);
+                        out.push(ROW);
+                        from = at + head;
                     }
-                    (self.column, self.place) = (0, Place::Cell);
+                    at += head;
                 }
                 Place::Cell => {
                     let Some(shape) = self.shapes.get(self.column).copied() else {
@@ -163,6 +153,20 @@ impl Walker {
         }
         out.extend(&input[from..at]);
         Ok(Walked { consumed: at, rows })
+    }
+
+    /// Goes behind the head of a row, and gives its length. `None` if no row's head is there wholly.
+    fn begin_row(&mut self, input: &[u8]) -> Option<usize> {
+        let bits = match input.first() {
+            Some(&ROW) => 0,
+            Some(&COMPACT_ROW) => self.shapes.len().div_ceil(8),
+            Some(_) | None => return None,
+        };
+        let nulls = input.get(1..1 + bits)?;
+        self.nulls.clear();
+        self.nulls.extend(nulls);
+        (self.column, self.place) = (0, Place::Cell);
+        Some(1 + bits)
     }
 
     /// Whether the present column is NULL and therefore not there.
