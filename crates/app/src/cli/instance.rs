@@ -1,6 +1,7 @@
 //! `dbferry instance`: the servers that the service imports into. Opens the store itself.
 
 use clap::{Args as ClapArgs, Subcommand};
+use engine::endpoint::Family;
 use store::{Error as StoreError, Instance, InstanceFilter, InstanceStatus, NewInstance};
 
 use super::connection;
@@ -102,6 +103,9 @@ pub fn run(args: Args) -> Exit {
 
 async fn register(add: &Add) -> Result<(), String> {
     let endpoint = connection::parse(&add.url)?;
+    if endpoint.family != Family::MySql {
+        return Err("an instance is a MySQL or MariaDB server: its URL starts with mysql://".into());
+    }
     let engine = match add.url.starts_with("mariadb://") {
         true => store::Engine::MariaDb,
         false => store::Engine::MySql,
