@@ -63,7 +63,7 @@ pub enum Refusal {
     /// The sender went away: how.
     BrokenOff(String),
     /// The server refuses; its error number. What it says may hold values.
-    Server(u16),
+    Server(u32),
     /// The store, the disk or we are at fault; for the log.
     Fault(String),
 }

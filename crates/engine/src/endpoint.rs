@@ -18,6 +18,8 @@ use crate::error::{Error, ErrorKind, Result, Side};
 
 /// The port where MySQL and MariaDB listen.
 pub const PORT_DEFAULT: u16 = 3306;
+/// The port where SQL Server listens.
+pub const SQL_SERVER_PORT_DEFAULT: u16 = 1433;
 /// How long connecting may take, login included.
 pub const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// What `mysql --default-character-set` would name.
@@ -29,6 +31,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// How to reach one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
+    /// Which protocol the server speaks.
+    pub family: Family,
     /// Host name or address, without brackets.
     pub host: String,
     /// TCP port.
@@ -45,10 +49,19 @@ pub struct Endpoint {
     pub tls: Tls,
     /// How long connecting may take, login included.
     pub connect_timeout: Duration,
-    /// The session's character set at the start, as `SET NAMES` takes it.
+    /// The session's character set at the start, as `SET NAMES` takes it. SQL Server has none.
     pub default_charset: String,
     /// Statements that every session begins with, after the login.
     pub session: Vec<String>,
+}
+
+/// Servers that speak one protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// MySQL and MariaDB.
+    MySql,
+    /// SQL Server and what speaks its protocol, TDS.
+    SqlServer,
 }
 
 /// How the connection is encrypted.
@@ -56,6 +69,8 @@ pub struct Endpoint {
 pub struct Tls {
     /// How much is demanded.
     pub mode: TlsMode,
+    /// Nothing of the protocol is sent before the connection is encrypted: SQL Server's TDS 8.0.
+    pub strict: bool,
     /// Certificates (PEM) that sign the server's; without it the public ones count.
     pub ca: Option<PathBuf>,
     /// Our own certificate (PEM).
@@ -87,29 +102,29 @@ impl Endpoint {
     /// A TCP endpoint with everything else at its default.
     pub fn tcp(host: impl Into<String>, port: u16, user: impl Into<String>) -> Self {
         Self {
+            family: Family::MySql,
             host: host.into(),
             port,
             socket: None,
             user: user.into(),
             password: None,
             database: None,
-            tls: Tls { mode: TlsMode::Prefer, ca: None, cert: None, key: None },
+            tls: Tls { mode: TlsMode::Prefer, strict: false, ca: None, cert: None, key: None },
             connect_timeout: CONNECT_TIMEOUT_DEFAULT,
             default_charset: CHARSET_DEFAULT.into(),
             session: Vec::new(),
         }
     }
 
-    /// Reads `mysql://user[:password]@host[:port][/database][?option=value&…]`, also `mariadb://`.
+    /// Reads `mysql://user[:password]@host[:port][/database][?option=value&…]`, also `mariadb://`,
+    /// and `mssql://`, also `sqlserver://`.
     ///
     /// Options: `tls` (disable, prefer, require, verify-ca, verify-full), `ca`, `cert`, `key`,
     /// `socket` (with host `localhost` or none, and no port), `charset`, `connect_timeout`
-    /// (seconds). Everything may be percent-encoded.
+    /// (seconds). Everything may be percent-encoded. SQL Server has `tls` (also strict), `ca` and
+    /// `connect_timeout`.
     pub fn parse(url: &str) -> Result<Self> {
-        let rest = url
-            .strip_prefix("mysql://")
-            .or_else(|| url.strip_prefix("mariadb://"))
-            .ok_or_else(|| usage("a server URL starts with mysql:// or mariadb://"))?;
+        let (family, rest) = Family::of(url)?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = place.split_once('/').unwrap_or((place, ""));
         if path.contains('@') || query.contains('@') {
@@ -120,11 +135,15 @@ impl Endpoint {
         }
         let (login, address) = authority.rsplit_once('@').unwrap_or(("", authority));
         let (host, port) = split_address(address)?;
-        let mut endpoint = Self::tcp(host, port.unwrap_or(PORT_DEFAULT), "");
+        let mut endpoint = Self::tcp(host, port.unwrap_or(family.port()), "");
+        endpoint.family = family;
         endpoint.read_login(login)?;
         endpoint.read_database(path)?;
         for option in query.split('&').filter(|option| !option.is_empty()) {
-            endpoint.read_option(option)?;
+            match family {
+                Family::MySql => endpoint.read_option(option)?,
+                Family::SqlServer => endpoint.read_sql_server_option(option)?,
+            }
         }
         endpoint.check_socket(port.is_some())?;
         endpoint.check()?;
@@ -158,6 +177,7 @@ impl Endpoint {
     /// The endpoint as a URL for messages: no password, no options but the socket.
     pub fn redacted(&self) -> String {
         let encode = |text| utf8_percent_encode(text, ESCAPED);
+        let scheme = self.family.scheme();
         let user = match self.user.as_str() {
             "" => String::new(),
             user => format!("{}@", encode(user)),
@@ -166,9 +186,9 @@ impl Endpoint {
             self.database.as_deref().map(|name| format!("/{}", encode(name))).unwrap_or_default();
         match &self.socket {
             Some(socket) => {
-                format!("mysql://{user}localhost{database}?socket={}", socket.display())
+                format!("{scheme}://{user}localhost{database}?socket={}", socket.display())
             }
-            None => format!("mysql://{user}{}{database}", self.address()),
+            None => format!("{scheme}://{user}{}{database}", self.address()),
         }
     }
 
@@ -229,6 +249,23 @@ impl Endpoint {
         Ok(())
     }
 
+    fn read_sql_server_option(&mut self, option: &str) -> Result<()> {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        match (name, value) {
+            // As with the vendor's own clients, nothing is left unchecked here.
+            ("tls", "strict") => {
+                self.tls.strict = true;
+                self.tls.mode = TlsMode::VerifyFull;
+                Ok(())
+            }
+            ("tls" | "ca" | "connect_timeout", _) => self.read_option(option),
+            (name, _) => Err(usage(format!(
+                "unknown option {} (known: tls, ca, connect_timeout)",
+                shown(name)
+            ))),
+        }
+    }
+
     /// A socket is on this machine: together with a port or another host it is a mistake.
     fn check_socket(&mut self, has_port: bool) -> Result<()> {
         if self.socket.is_none() {
@@ -242,6 +279,33 @@ impl Endpoint {
         }
         self.host = "localhost".into();
         Ok(())
+    }
+}
+
+impl Family {
+    /// The family that a URL names, and the rest of the URL.
+    fn of(url: &str) -> Result<(Self, &str)> {
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        match scheme {
+            "mysql" | "mariadb" => Ok((Self::MySql, rest)),
+            "mssql" | "sqlserver" => Ok((Self::SqlServer, rest)),
+            _ => Err(usage("a server URL starts with mysql://, mariadb:// or mssql://")),
+        }
+    }
+
+    /// What URLs of such servers begin with.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::MySql => "mysql",
+            Self::SqlServer => "mssql",
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Self::MySql => PORT_DEFAULT,
+            Self::SqlServer => SQL_SERVER_PORT_DEFAULT,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The one error of the engine: what went wrong, on which side, at which object.
 //!
-//! Promises: a caller branches on [`ErrorKind`] alone; one `match` maps server codes to kinds, one
-//! maps kinds to retry, advice and exit code. Our own words never hold row values or secrets. The
+//! Promises: a caller branches on [`ErrorKind`] alone; one `match` maps server codes to kinds
+//! (that of SQL Server is in [`crate::mssql::refusal`]), one maps kinds to retry, advice and exit code. Our own words never hold row values or secrets. The
 //! server's text is kept apart in [`Error::server`]: it may quote a value (`Duplicate entry '7'`),
 //! so logs use [`Error::without_server_text`].
 //!
@@ -107,11 +107,26 @@ pub struct Object {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerError {
     /// Its error number.
-    pub code: u16,
-    /// Five characters.
-    pub sqlstate: String,
+    pub code: u32,
+    /// What it says beside the number.
+    pub state: State,
     /// Its text; may quote values.
     pub message: String,
+}
+
+/// What a server says beside an error's number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// MySQL and MariaDB: five characters.
+    Sql(String),
+    /// SQL Server: how severe it is (from 20 on the connection is closed), and a number that tells
+    /// places of one error apart.
+    Severity {
+        /// How severe.
+        class: u8,
+        /// Which place.
+        state: u8,
+    },
 }
 
 /// The engine's error.
@@ -138,7 +153,7 @@ impl Error {
         Self { kind, side, object, server: None, message: message.into(), source: None }
     }
 
-    /// An error that a server raised; the kind follows from the code and the phase.
+    /// An error that MySQL or MariaDB raised; the kind follows from the code and the phase.
     pub fn from_server(
         phase: Phase,
         side: Side,
@@ -156,7 +171,7 @@ impl Error {
         self
     }
 
-    /// Names the other side; [`crate::mysql::conn`] says target unless told.
+    /// Names the other side; connections say target unless told.
     #[must_use]
     pub fn on(mut self, side: Side) -> Self {
         self.side = side;
@@ -188,7 +203,7 @@ impl Error {
     }
 
     /// The server's error number.
-    pub fn code(&self) -> Option<u16> {
+    pub fn code(&self) -> Option<u32> {
         self.server.as_ref().map(|server| server.code)
     }
 
@@ -235,7 +250,16 @@ impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // One line, whatever the server wrote.
         let message = self.message.replace(['\n', '\r'], " ");
-        write!(f, "server error {} ({}): {message}", self.code, self.sqlstate)
+        write!(f, "server error {} ({}): {message}", self.code, self.state)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            State::Sql(state) => f.write_str(state),
+            State::Severity { class, state } => write!(f, "class {class} state {state}"),
+        }
     }
 }
 
@@ -314,7 +338,7 @@ fn policy(kind: ErrorKind) -> Policy {
     Policy { retry, exit_code, advice }
 }
 
-/// The one table from server codes to kinds.
+/// The one table from the codes of MySQL and MariaDB to kinds.
 fn server_kind(phase: Phase, server: &ServerError) -> ErrorKind {
     if is_disk_full(server) {
         return ErrorKind::DiskFull;
@@ -369,8 +393,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(phase: Phase, code: u16, message: &str, kind: ErrorKind, exit_code: u8) {
-        let server = ServerError { code, sqlstate: "HY000".into(), message: message.into() };
+    fn check(phase: Phase, code: u32, message: &str, kind: ErrorKind, exit_code: u8) {
+        let server =
+            ServerError { code, state: State::Sql("HY000".into()), message: message.into() };
         let error = Error::from_server(phase, Side::Target, server, "run statement");
         assert_eq!((error.kind, error.exit_code()), (kind, exit_code), "{error}");
     }
@@ -405,7 +430,7 @@ mod tests {
     fn display_is_one_line_and_logs_get_no_server_text() {
         let server = ServerError {
             code: 1062,
-            sqlstate: "23000".into(),
+            state: State::Sql("23000".into()),
             message: "Duplicate entry 'a\nb' for key 'PRIMARY'".into(),
         };
         let error = Error::from_server(Phase::Statement, Side::Target, server, "run statement")

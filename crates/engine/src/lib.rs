@@ -10,3 +10,4 @@ pub mod import;
 pub mod mssql;
 pub mod mysql;
 pub mod run;
+mod tls;

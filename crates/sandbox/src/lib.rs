@@ -4,7 +4,8 @@
 //! 127.0.0.1. It is ready when [`Server::start`] returns, and gone when the value is dropped or
 //! the process dies, however it dies. A [`Postgres`] is the same of `PostgreSQL`, which is no target
 //! of imports and only keeps tables of ours. An [`ObjectStorage`] is an S3 server in a thread of this
-//! process. Everything is synchronous.
+//! process. A [`tds::Peer`] is no server: it speaks a server's side of SQL Server's protocol by a script.
+//! Everything is synchronous.
 //!
 //! Deliberately not here: containers, system services, system configuration files, and skipping.
 //! What is missing on the machine is an [`Error::Missing`] that names the command to run.
@@ -22,6 +23,7 @@ mod postgres;
 mod server;
 mod spawner;
 pub mod state;
+pub mod tds;
 pub mod tls;
 pub mod tpch;
 

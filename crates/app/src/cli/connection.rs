@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use engine::endpoint::{Endpoint, Secret};
+use engine::endpoint::{Endpoint, Family, Secret};
 
 use crate::fetch::Address;
 
@@ -90,7 +90,7 @@ pub fn hide_secrets(arguments: &[OsString]) -> Result<(), String> {
 fn split_password(argument: &str) -> Option<(String, String)> {
     let url_at = argument.find("://")?;
     let scheme = argument[..url_at].rsplit('=').next()?;
-    if !matches!(scheme, "mysql" | "mariadb") || argument.contains('\n') {
+    if !matches!(scheme, "mysql" | "mariadb" | "mssql" | "sqlserver") || argument.contains('\n') {
         return None;
     }
     let rest = &argument[url_at + 3..];
@@ -225,6 +225,10 @@ pub fn resolve_source(source: &Source) -> Result<Endpoint, String> {
 
 /// Fills in what the URL leaves open from a `[client]` section.
 fn apply_defaults(endpoint: &mut Endpoint, target: &Target) -> Result<(), String> {
+    // These files are MySQL's: their passwords are for no other kind of server.
+    if endpoint.family != Family::MySql {
+        return Ok(());
+    }
     let path = match &target.defaults_file {
         Some(path) => path.clone(),
         None => match std::env::var_os("HOME") {
@@ -379,6 +383,7 @@ mod tests {
         check_split("--to=mariadb://u:p%40q@h:1/d?x=y", "--to=mariadb://u@h:1/d?x=y", "p%40q");
         check_split("mysql://u:a:b@c@h", "mysql://u@h", "a:b@c");
         check_split("mysql://u:@h", "mysql://u@h", "");
+        check_split("--from=mssql://sa:p@h", "--from=mssql://sa@h", "p");
         for nothing in ["mysql://u@h/d", "mysql://h/d?a=b:c@d", "https://u:p@h/d", "plain:text@x"] {
             assert_eq!(split_password(nothing), None, "{nothing}");
         }

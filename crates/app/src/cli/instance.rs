@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
-use engine::endpoint::{Endpoint, Secret};
+use engine::endpoint::{Endpoint, Family, Secret};
 use store::{
     Account, Conflict, Error as StoreError, InstanceChange, InstanceFilter, InstanceStatus,
     NewInstance, Store,
@@ -187,6 +187,9 @@ pub fn run(args: Args) -> Exit {
 /// What a URL says of a server: its kind, how to reach it, and the options as they are written.
 fn login(url: &str) -> Result<(store::Engine, Endpoint, String), String> {
     let mut endpoint = connection::parse(url)?;
+    if endpoint.family != Family::MySql {
+        return Err("an instance is a MySQL or MariaDB server: its URL starts with mysql://".into());
+    }
     let engine = match url.starts_with("mariadb://") {
         true => store::Engine::MariaDb,
         false => store::Engine::MySql,

@@ -113,16 +113,15 @@ fn finish_operations(document: &mut OpenApi) {
 /// Answers hold every field always, some of them null.
 fn finish_answers(document: &mut OpenApi) {
     // Made by clients, or with fields that are left out.
-    const OTHERS: [&str; 7] =
-        [
-            "ImportRequest",
-            "CopyRequest",
-            "CopiedDatabase",
-            "InstanceRequest",
-            "InstanceChange",
-            "Problem",
-            "JobEvent",
-        ];
+    const OTHERS: [&str; 7] = [
+        "ImportRequest",
+        "CopyRequest",
+        "CopiedDatabase",
+        "InstanceRequest",
+        "InstanceChange",
+        "Problem",
+        "JobEvent",
+    ];
     let Some(components) = &mut document.components else { return };
     for (name, schema) in &mut components.schemas {
         if let RefOr::T(Schema::Object(object)) = schema

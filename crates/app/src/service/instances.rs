@@ -211,7 +211,7 @@ pub async fn create_database(
 }
 
 /// Error number of both servers: the database exists.
-const EXISTS: u16 = 1007;
+const EXISTS: u32 = 1007;
 
 /// Looks at all instances of all accounts, one after another.
 pub async fn probe_all(app: &App) -> Result<(), Refusal> {
@@ -292,7 +292,7 @@ pub async fn by<T>(
 
 fn refused(error: &Error) -> Refusal {
     /// The login is right, but not for this database (both servers).
-    const NOT_FOR_DATABASE: u16 = 1044;
+    const NOT_FOR_DATABASE: u32 = 1044;
     match error.kind {
         ErrorKind::AccessDenied | ErrorKind::Privilege
             if error.code() == Some(NOT_FOR_DATABASE) =>

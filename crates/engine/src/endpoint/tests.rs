@@ -57,7 +57,7 @@ fn addresses() {
 
 #[test]
 fn malformed_parts_are_named_and_passwords_are_not() {
-    refused("postgres://u:s3cret@h", "mysql:// or mariadb://");
+    refused("postgres://u:s3cret@h", "mysql://, mariadb:// or mssql://");
     refused("mysql://u:s3cret", "port");
     refused("mysql://u:s3cret@", "no host");
     refused("mysql://u:a/s3cret@h/d", "'@' after the host");
@@ -83,4 +83,20 @@ fn malformed_parts_are_named_and_passwords_are_not() {
     refused("mysql://u:s3cret@h?socket=/x", "localhost");
     refused("mysql://u:s3cret@localhost:1?socket=/x", "not both");
     refused("mysql://u:s3cret@localhost?socket=/x&tls=require", "never encrypted");
+}
+
+#[test]
+fn a_url_of_sql_server() {
+    let endpoint = parsed("mssql://sa:p%2Fw@db.example.com/my%20db?tls=verify-ca&ca=/ca.pem");
+    assert_eq!((endpoint.family, endpoint.port), (Family::SqlServer, SQL_SERVER_PORT_DEFAULT));
+    assert_eq!((endpoint.tls.mode, endpoint.tls.strict), (TlsMode::VerifyCa, false));
+    assert_eq!(endpoint.redacted(), "mssql://sa@db.example.com:1433/my%20db");
+    let strict = parsed("sqlserver://sa@db:1434?tls=strict").tls;
+    assert_eq!((strict.mode, strict.strict), (TlsMode::VerifyFull, true));
+    assert_eq!(parsed("mssql://db").family, Family::SqlServer);
+    refused("mssql://sa:s3cret@db?charset=gbk", "known: tls, ca, connect_timeout");
+    refused("mssql://sa:s3cret@?socket=/s", "known: tls, ca, connect_timeout");
+    refused("mssql://sa@db?cert=/s3cret&key=/k", "known: tls, ca, connect_timeout");
+    refused("mysql://root:s3cret@db?tls=strict", "tls is one of");
+    refused("postgres://root:s3cret@db", "starts with mysql://, mariadb:// or mssql://");
 }

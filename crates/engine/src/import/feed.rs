@@ -73,7 +73,7 @@ pub struct Single {
     /// Proof of the file before it.
     pub check: Check,
     /// Errors of the server that mean that it was executed already, by the import that is resumed.
-    pub tolerate: Vec<u16>,
+    pub tolerate: Vec<u32>,
 }
 
 impl Single {
@@ -194,7 +194,7 @@ struct Feed {
     /// Until a resumed import is at its place.
     prefix: Option<Prefix>,
     /// For the next statement that is sent.
-    tolerate: Vec<u16>,
+    tolerate: Vec<u32>,
     /// Proof of the file before the INSERT whose parts are coming.
     part_check: Check,
 }

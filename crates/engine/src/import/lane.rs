@@ -259,6 +259,6 @@ fn is_whole(loaded: Loaded, rows: u64) -> bool {
 }
 
 /// `local_infile` is off, in the words of MariaDB (old and new) and of MySQL.
-fn is_refusal(code: u16) -> bool {
+fn is_refusal(code: u32) -> bool {
     matches!(code, 1148 | 4166 | 3948)
 }

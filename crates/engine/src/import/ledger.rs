@@ -228,12 +228,12 @@ impl Marker {
 /// What the server says when the position is not ours to move: a number out of range, or that the
 /// ledger is gone.
 pub fn is_fenced(error: &Error) -> bool {
-    const OUT_OF_RANGE: u16 = 1690;
+    const OUT_OF_RANGE: u32 = 1690;
     error.code().is_some_and(|code| code == OUT_OF_RANGE || is_no_table(code))
 }
 
 /// No such table, or no such schema.
-fn is_no_table(code: u16) -> bool {
+fn is_no_table(code: u32) -> bool {
     matches!(code, 1146 | 1049)
 }
 

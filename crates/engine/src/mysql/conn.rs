@@ -26,9 +26,10 @@ use mysql_async::{
     SslOpts, TextProtocol, Value,
 };
 
-use super::tls;
-use crate::endpoint::{Endpoint, Secret, TlsMode};
-use crate::error::{Error, ErrorKind, Phase, Result, ServerError, Side};
+use super::tls as mysql_tls;
+use crate::endpoint::{Endpoint, Family, Secret, TlsMode};
+use crate::error::{Error, ErrorKind, Phase, Result, ServerError, Side, State};
+use crate::tls;
 
 /// How long closing may take before the connection is simply dropped.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -127,6 +128,10 @@ impl Conn {
     /// of variables.
     pub async fn open(endpoint: &Endpoint, purpose: &str) -> Result<Self> {
         endpoint.check()?;
+        if endpoint.family != Family::MySql {
+            let text = "this needs a MySQL or MariaDB server: a URL that starts with mysql://";
+            return Err(Error::new(ErrorKind::Usage, Side::Internal, text));
+        }
         tls::install_provider();
         let opened = tokio::time::timeout(endpoint.connect_timeout, open(endpoint, purpose)).await;
         opened.unwrap_or_else(|_elapsed| {
@@ -365,7 +370,7 @@ impl KillHandle {
     }
 
     async fn kill(&self, command: &str) -> Result<()> {
-        const NO_SUCH_THREAD: u16 = 1094;
+        const NO_SUCH_THREAD: u32 = 1094;
         let mut endpoint = Endpoint::clone(&self.endpoint);
         // It may be gone by now, and is not needed.
         endpoint.database = None;
@@ -450,7 +455,7 @@ async fn log_in(endpoint: &Endpoint, options: OptsBuilder) -> Result<mysql_async
         // Asked for only now: a server that looks at the name in the handshake got the right one.
         let ssl = ssl
             .with_danger_skip_domain_validation(true)
-            .with_danger_tls_hostname_override(Some(tls::NAME_UNCHECKED));
+            .with_danger_tls_hostname_override(Some(mysql_tls::NAME_UNCHECKED));
         return connect(Some(ssl)).await.or_else(failed);
     }
     failed(error)
@@ -493,10 +498,10 @@ async fn check_plain(endpoint: &Endpoint) -> Result<()> {
     if !has_password || is_local {
         return Ok(());
     }
-    let greeting = tls::read_greeting(&endpoint.host, endpoint.port)
+    let greeting = mysql_tls::read_greeting(&endpoint.host, endpoint.port)
         .await
         .map_err(|error| unreachable_error(endpoint, error))?;
-    if tls::is_safe_in_clear(&greeting) {
+    if mysql_tls::is_safe_in_clear(&greeting) {
         return Ok(());
     }
     let text = format!(
@@ -624,7 +629,8 @@ fn statement_error(endpoint: &Endpoint, error: mysql_async::Error) -> Error {
 }
 
 fn server_error(error: mysql_async::ServerError) -> ServerError {
-    ServerError { code: error.code, sqlstate: error.state, message: error.message }
+    let state = State::Sql(error.state);
+    ServerError { code: u32::from(error.code), state, message: error.message }
 }
 
 /// The driver wraps each error in words about itself; the one inside says what happened.

@@ -1,14 +1,11 @@
-//! The parts of TLS that the driver leaves open: the crypto provider, what an error means, and
-//! whether a password may go over a connection that turned out to be plain.
+//! The parts of TLS that the driver leaves open: checking a chain without the name, and whether a
+//! password may go over a connection that turned out to be plain.
 //!
 //! Promises: no check is ever weaker than the mode asked for. Deliberately not here: the handshake
 //! itself (rustls inside the driver does it) and reading the endpoint's options.
 
-use std::error::Error as StdError;
 use std::io;
-use std::sync::Once;
 
-use rustls::CertificateError;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -25,66 +22,6 @@ pub(super) const NAME_UNCHECKED: &str = "NotValidForName.invalid";
 pub(super) struct Greeting {
     /// Name of the login method it proposes.
     pub(super) auth_plugin: String,
-}
-
-/// Makes aws-lc-rs the process's crypto provider, unless the program chose one before.
-pub(super) fn install_provider() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        // It fails only where a provider is already there, which is as good.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    });
-}
-
-/// The TLS error within `error`, if it is one.
-pub(super) fn find_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<rustls::Error>() {
-            return Some(found);
-        }
-        // `io::Error::source` skips the error it was made of.
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(found) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
-}
-
-/// After a handshake failed: was the chain of certificates good and only the host name wrong?
-pub(super) fn is_name_error(error: &rustls::Error) -> bool {
-    matches!(
-        error,
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
-        )
-    )
-}
-
-/// Says what a TLS error means to an operator.
-pub(super) fn explain(error: &rustls::Error) -> String {
-    use rustls::{AlertDescription, Error};
-    let hint = match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "; ca= must name the authority that signed it (without ca= only public ones count)"
-        }
-        Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. }) => {
-            "; host names are compared with the certificate's subject alternative names (SAN), \
-             never with its common name"
-        }
-        Error::InvalidCertificate(_) => {
-            "; dbferry wants an X.509 version 3 certificate with a subject alternative name (SAN)"
-        }
-        Error::AlertReceived(
-            AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure,
-        )
-        | Error::PeerIncompatible(_)
-        | Error::InvalidMessage(_) => "; dbferry speaks TLS 1.2 and 1.3 only",
-        _ => "",
-    };
-    format!("{error}{hint}")
 }
 
 /// Reads a server's greeting and hangs up.

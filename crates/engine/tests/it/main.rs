@@ -11,3 +11,4 @@ mod load;
 mod mssql;
 mod plan;
 mod precheck;
+mod tds;

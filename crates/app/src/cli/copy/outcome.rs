@@ -241,7 +241,7 @@ fn error(failure: &Failure) -> Value {
         "side": format!("{:?}", error.side).to_lowercase(),
         "message": error.without_server_text(),
         "server_code": error.code(),
-        "server_state": error.server.as_ref().map(|server| server.sqlstate.clone()),
+        "server_state": error.server.as_ref().map(|server| server.state.to_string()),
         "server_message": error.server.as_ref().map(|server| server.message.clone()),
         "schema": error.object.schema,
         "table": error.object.table,

@@ -204,7 +204,7 @@ fn error(failure: &Failure) -> Value {
         "kind": format!("{:?}", error.kind),
         "message": error.without_server_text(),
         "server_code": error.code(),
-        "server_state": error.server.as_ref().map(|server| server.sqlstate.clone()),
+        "server_state": error.server.as_ref().map(|server| server.state.to_string()),
         "server_message": error.server.as_ref().map(|server| server.message.clone()),
         "line": object.line,
         "offset": object.offset,

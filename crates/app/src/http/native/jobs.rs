@@ -350,9 +350,9 @@ async fn create_job(
     InText(body): InText,
 ) -> Result<Response, Problem> {
     let account = principal.account;
-    principal.about.set(&request.instance);
     let key = idempotency_key(&headers)?;
     let request = Request::read(&body)?;
+    principal.about.set(request.instance());
     let digest = request.digest();
     let new = request.job()?;
     let Some(key) = key else {

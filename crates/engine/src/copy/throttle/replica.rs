@@ -117,7 +117,7 @@ async fn lag(conn: &mut Conn, of: Option<&str>) -> Result<Lag> {
 /// The answer to the first statement that the server understands: names of old and new versions.
 async fn first_understood(conn: &mut Conn, statements: &[&str]) -> Result<Vec<Named>> {
     /// `ER_PARSE_ERROR`
-    const NOT_UNDERSTOOD: u16 = 1064;
+    const NOT_UNDERSTOOD: u32 = 1064;
     let mut last = Ok(Vec::new());
     for statement in statements {
         last = conn.named_rows(statement).await;

@@ -97,7 +97,7 @@ impl Prefix {
     }
 
     /// Errors that the next statement may bring.
-    pub(super) fn into_tolerated(self) -> Vec<u16> {
+    pub(super) fn into_tolerated(self) -> Vec<u32> {
         self.at.settled.tolerate
     }
 

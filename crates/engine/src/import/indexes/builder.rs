@@ -279,7 +279,7 @@ async fn parents_at_hand(
 /// MySQL's demand for a unique key in the other table, which the file may have switched off. False
 /// if it cannot be switched off; versions that do not know it have none.
 async fn allow_any_parent_key(conn: &mut Conn) -> bool {
-    const UNKNOWN_VARIABLE: u16 = 1193;
+    const UNKNOWN_VARIABLE: u32 = 1193;
     let outcome = conn.query(b"SET SESSION restrict_fk_on_non_standard_key = OFF").await;
     outcome.map_or_else(|error| error.code() == Some(UNKNOWN_VARIABLE), |_effect| true)
 }

@@ -12,9 +12,9 @@ use super::doubt::ObjectKind;
 
 /// Errors that say that something to be dropped is not there: database, table, view as a table,
 /// routine, trigger, event (MariaDB and MySQL error lists).
-const NOT_THERE: [u16; 7] = [1008, 1051, 4092, 1305, 1360, 1539, 1091];
+const NOT_THERE: [u32; 7] = [1008, 1051, 4092, 1305, 1360, 1539, 1091];
 /// An account statement that was executed already: 1396 `Operation … failed`.
-const ACCOUNT_THERE: [u16; 2] = [1396, 1141];
+const ACCOUNT_THERE: [u32; 2] = [1396, 1141];
 /// Tokens that are looked at; names and guards stand at the start.
 const TOKENS_MAX: usize = 200_000;
 
@@ -52,7 +52,7 @@ pub enum Worry {
     /// It creates something that must not be there.
     Creates(ObjectKind),
     /// It can be repeated; these errors mean that it was in.
-    Repeats(&'static [u16]),
+    Repeats(&'static [u32]),
     /// It changes the definition of the table that its class names.
     Alters,
     /// It cannot be told.

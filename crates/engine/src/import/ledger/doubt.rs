@@ -25,7 +25,7 @@ pub enum Doubt {
     /// Can be executed again; these errors of the server mean that it was in already.
     Again {
         /// Error codes.
-        codes: Vec<u16>,
+        codes: Vec<u32>,
     },
     /// A table's definition changes: it is in if the definition is no longer what it was.
     Altered {
@@ -73,7 +73,7 @@ pub struct Settled {
     /// It is in: leave it out.
     pub skip: bool,
     /// These errors of the server mean that it is in.
-    pub tolerate: Vec<u16>,
+    pub tolerate: Vec<u32>,
     /// Rows of the INSERTs from there on that are in.
     pub rows: u64,
 }
@@ -140,7 +140,7 @@ pub async fn definition(conn: &mut Conn, schema: &str, table: &str) -> Result<St
 
 /// `SHOW CREATE TABLE`; nothing if there is no table.
 pub async fn definition_text(conn: &mut Conn, schema: &str, table: &str) -> Result<Option<String>> {
-    const NO_SUCH_TABLE: [u16; 2] = [1146, 1049];
+    const NO_SUCH_TABLE: [u32; 2] = [1146, 1049];
     let quote = |name: &str| name.replace('`', "``");
     let query = format!("SHOW CREATE TABLE `{}`.`{}`", quote(schema), quote(table));
     match conn.rows(&query).await {

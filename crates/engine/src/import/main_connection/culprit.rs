@@ -65,7 +65,7 @@ impl MainConnection {
         &mut self,
         member: &Member<'_>,
         rules: Rules,
-        code: Option<u16>,
+        code: Option<u32>,
     ) -> Option<u64> {
         let (head, rows) = member.text.split_at(member.values_at);
         let ends: Vec<usize> = Rows::new(rows, rules).map(|row| row.end).take(ROWS_MAX).collect();

@@ -70,7 +70,7 @@ async fn check_files(flavor: Flavor) {
 
 struct Imported {
     report: Report,
-    error: Option<u16>,
+    error: Option<u32>,
     state: String,
 }
 

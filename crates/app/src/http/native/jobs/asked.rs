@@ -144,6 +144,14 @@ impl Request {
         })
     }
 
+    /// The instance that is to be written.
+    pub(super) fn instance(&self) -> &str {
+        match self {
+            Request::Import(asked) => &asked.instance,
+            Request::Copy(asked) => &asked.instance,
+        }
+    }
+
     /// Equal for equal requests.
     pub(super) fn digest(&self) -> String {
         let text = match self {
