@@ -13,6 +13,7 @@ use crate::import::session::from_hex;
 use crate::mysql::conn::Conn;
 
 pub mod care;
+pub mod counters;
 pub mod doubt;
 pub mod home;
 
@@ -239,6 +240,10 @@ impl Ledger {
     pub async fn take_over(endpoint: &Endpoint, dead: &Unfinished, lanes: usize) -> Result<Ledger> {
         let mut conn = home::connect(endpoint).await?;
         let home = Home::of(&mut conn, endpoint, dead.run).await?.ok_or_else(vanished)?;
+        home::enter(&mut conn).await?;
+        let made = home.make_tables(&mut conn).await;
+        home::leave(&mut conn).await;
+        made?;
         let marker = home.marker(dead.run);
         marker.sign(&mut conn, "ledger").await;
         let names = (0..dead.lanes).map(lane_name).chain(["main".to_owned()]);
