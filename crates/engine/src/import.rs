@@ -32,6 +32,7 @@ use main_connection::MainConnection;
 use report::{Failure, Report};
 use resume::{Beginning, Resume};
 
+pub mod again;
 pub mod batch;
 pub mod dispatch;
 pub mod excerpt;
@@ -104,12 +105,32 @@ pub fn target_of(facts: &ServerFacts) -> Target {
     Target { server, version }
 }
 
-/// Imports `input` into the server at `endpoint`.
+/// What an import by itself does not know: that it is one of several attempts ([`again`]).
+#[derive(Clone, Copy, Debug, Default)]
+struct Attempt {
+    /// Another attempt may follow when connections are lost: indexes that wait go on waiting.
+    may_come_again: bool,
+    /// Earlier attempts counted what is in up to this byte of the decoded text.
+    counted_to: Option<u64>,
+}
+
+/// Imports `input` into the server at `endpoint`. Ends when a connection is lost that it cannot do
+/// without; see [`again::run`].
 pub async fn run(
     input: Input,
     endpoint: &Endpoint,
     options: &Options,
     surroundings: &Surroundings,
+) -> Result<Report, Failure> {
+    run_once(input, endpoint, options, surroundings, Attempt::default()).await
+}
+
+async fn run_once(
+    input: Input,
+    endpoint: &Endpoint,
+    options: &Options,
+    surroundings: &Surroundings,
+    attempt: Attempt,
 ) -> Result<Report, Failure> {
     let name = input.name.clone();
     let opened = tokio::select! {
@@ -130,6 +151,7 @@ pub async fn run(
         whole_max: options.whole_bytes.min(conn.statement_bytes_max() as usize),
         batch_bytes: if options.lanes > 0 { options.batch_bytes.max(1) } else { 0 },
         resume: at,
+        counted_to: attempt.counted_to,
     };
     let ledger = ledger.map(|ledger| (ledger, dead.map(|dead| dead.counted).unwrap_or_default()));
     let mut main = MainConnection::new(conn, target, surroundings.stop.clone(), ledger);
@@ -153,18 +175,14 @@ pub async fn run(
         notes,
         deferrals,
         keeps_ledger: options.job.is_some(),
+        may_come_again: attempt.may_come_again,
     };
     let started = Instant::now();
     let (sender, steps) = mpsc::channel(feed::STEPS_MAX);
     let progress = Arc::clone(&surroundings.progress);
-    let thread = std::thread::Builder::new()
-        .name("dump reader".to_owned())
-        .spawn(move || feed::run(input.reader, feed_options, budget, progress, sender))
-        .map_err(|error| {
-            let text = "start the reading thread";
-            let error = Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error);
-            before_the_file(error, &name)
-        })?;
+    let reader = input.reader;
+    let read = move || feed::run(reader, feed_options, budget, progress, sender);
+    let thread = thread(read).map_err(|error| before_the_file(error, &name))?;
     let mut outcome = dispatched(parts, steps, &name).await;
     // A reader that waits for a silent pipe is left behind; the process ends without it.
     if thread.is_finished() {
@@ -198,6 +216,15 @@ async fn enter(main: &mut MainConnection, fence: Option<&Fence>) -> crate::error
     Ok(())
 }
 
+fn thread(
+    read: impl FnOnce() + Send + 'static,
+) -> crate::error::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name("dump reader".to_owned()).spawn(read).map_err(|error| {
+        let text = "start the reading thread";
+        Error::new(ErrorKind::Internal, Side::Internal, text).with_source(error)
+    })
+}
+
 /// Runs the dispatcher as a task: on a runtime's own thread each answer of the server takes one
 /// hand-over between threads less than where the caller blocks. Dropped, it ends the task.
 async fn dispatched(
@@ -206,7 +233,7 @@ async fn dispatched(
     name: &str,
 ) -> Result<Report, Failure> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(async move { dispatch::run(parts, &mut steps).await });
+    tasks.spawn(async move { Box::pin(dispatch::run(parts, &mut steps)).await });
     match tasks.join_next().await {
         Some(Ok(outcome)) => outcome,
         Some(Err(error)) => {

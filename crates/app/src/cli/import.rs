@@ -5,21 +5,23 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use dump::source::{Input, STDIN, Source};
 use engine::endpoint::Endpoint;
 use engine::error::{Error, ErrorKind, Side};
+use engine::import::again::SERVER_WAIT;
 use engine::import::batch::BATCH_BYTES;
 use engine::import::guard::{Definer, Guard, Policy};
 use engine::import::report::{Failure, Report};
 use engine::import::resume::{Resume, Unsure};
-use engine::import::{self, LANES_MAX, Options, Surroundings, WHOLE_MAX};
+use engine::import::{self, LANES_MAX, Options, Surroundings, WHOLE_MAX, again};
 use engine::run::progress::Progress;
 use engine::run::stop::Stop;
 
 use super::connection::{self, Target};
-use super::progress_bar;
+use super::progress_bar::{self, Consumed};
 use super::{Exit, address, complain, print, say};
 
 mod dry_run;
@@ -70,6 +72,10 @@ pub struct Args {
     /// statement of which nothing tells whether it is in
     #[arg(long, value_enum, value_name = "again|after", num_args = 0..=1, require_equals = true, default_missing_value = "refuse", hide_possible_values = true)]
     resume: Option<UnsureArg>,
+    /// Seconds that a server may be out of reach when connections are lost, before the import ends;
+    /// else it goes on by itself. 0 ends it at the first loss
+    #[arg(long, value_name = "SECONDS", default_value_t = SERVER_WAIT.as_secs() as u16)]
+    server_wait: u16,
     /// Let NUL bytes and CR LF line ends through as they are
     #[arg(long)]
     binary_mode: bool,
@@ -114,6 +120,8 @@ struct Settings {
     endpoint: Endpoint,
     options: Options,
     fast: bool,
+    /// How long a server that was lost is waited for.
+    server_wait: Duration,
     report: Option<PathBuf>,
     json: bool,
     progress: bool,
@@ -225,6 +233,7 @@ fn resolve(args: Args) -> Result<Settings, String> {
             job: None,
         },
         fast: args.fast,
+        server_wait: Duration::from_secs(args.server_wait.into()),
         report: args.report,
         json: args.json,
         progress: !args.no_progress,
@@ -278,7 +287,7 @@ async fn import(file: &str, settings: &Settings) -> Ended {
         false => None,
     };
     let endpoint = fast.as_ref().map_or(&settings.endpoint, |fast| fast.endpoint());
-    let outcome = draw_and_run(input, endpoint, settings, &surroundings).await;
+    let outcome = draw_and_run(input, file, endpoint, settings, &surroundings).await;
     let speed = match fast {
         Some(fast) => Some(speed::end(fast).await),
         None => None,
@@ -289,18 +298,31 @@ async fn import(file: &str, settings: &Settings) -> Ended {
 
 async fn draw_and_run(
     input: Input,
+    file: &str,
     endpoint: &Endpoint,
     settings: &Settings,
     surroundings: &Surroundings,
 ) -> Result<Report, Failure> {
+    let consumed = Consumed::of(&input);
     let drawing = settings.progress.then(|| {
         progress_bar::draw(progress_bar::Source {
             progress: Arc::clone(&surroundings.progress),
-            consumed: Some(Arc::clone(&input.consumed)),
+            consumed: Some(consumed.clone()),
             size: input.size,
         })
     });
-    let outcome = import::run(input, endpoint, &settings.options, surroundings).await;
+    let reopen = async || {
+        if file == STDIN {
+            let text = "standard input cannot be read a second time";
+            return Err(Error::new(ErrorKind::Resume, Side::Input, text));
+        }
+        let input = open_aside(file, &surroundings.stop).await?;
+        consumed.is_of(&input);
+        Ok(input)
+    };
+    let patience = settings.server_wait;
+    let outcome =
+        again::run((input, reopen), endpoint, &settings.options, patience, surroundings).await;
     if let Some(drawing) = drawing {
         drawing.end();
     }

@@ -5,11 +5,12 @@
 
 use std::collections::VecDeque;
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use dump::source::Input;
 use engine::run::progress::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -30,9 +31,30 @@ pub struct Source {
     /// The run's counters.
     pub progress: Arc<Progress>,
     /// Bytes taken from the file as it is stored; `None` where there is no file.
-    pub consumed: Option<Arc<AtomicU64>>,
+    pub consumed: Option<Consumed>,
     /// The file's size as it is stored, if it is known.
     pub size: Option<u64>,
+}
+
+/// How much was taken from a file, which may be opened again meanwhile.
+#[derive(Clone)]
+pub struct Consumed(Arc<Mutex<Arc<AtomicU64>>>);
+
+impl Consumed {
+    /// That of an input.
+    pub fn of(input: &Input) -> Consumed {
+        Consumed(Arc::new(Mutex::new(Arc::clone(&input.consumed))))
+    }
+
+    /// From now on it is that of another one.
+    pub fn is_of(&self, input: &Input) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&input.consumed);
+    }
+
+    /// In bytes as the file is stored.
+    fn bytes(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).load(Ordering::Relaxed)
+    }
 }
 
 /// A bar that is being drawn.
@@ -166,7 +188,7 @@ impl Moment {
         // Stored bytes are compressed ones; what is applied is the same share of both.
         let share = (applied as f64 / read as f64).min(1.0);
         let stored = match &source.consumed {
-            Some(consumed) => (consumed.load(Ordering::Relaxed) as f64 * share) as u64,
+            Some(consumed) => (consumed.bytes() as f64 * share) as u64,
             None => applied,
         };
         let rows = progress.applied_rows.load(Ordering::Relaxed);

@@ -9,6 +9,9 @@ use sandbox::{Flavor, Server, state};
 use crate::prefix::Random;
 use crate::sameness::{self, dbferry};
 
+mod losses;
+mod numbers;
+
 /// Kills in an ordinary test run, for each server; `DBFERRY_KILLS` sets another number, and
 /// `DBFERRY_CRASH_FILE` names a larger file.
 const KILLS: u64 = 10;
@@ -68,9 +71,12 @@ fn an_import_that_is_killed_again_and_again_is_resumed_on_mysql() {
 /// One file, its import killed at places spread over it and resumed each time; every fifth time it
 /// is the server that is killed.
 fn check_kills(flavor: Flavor) {
-    let kills = std::env::var("DBFERRY_KILLS").map_or(KILLS, |count| count.parse().unwrap());
     let given = std::env::var_os("DBFERRY_CRASH_FILE").map(|path| std::fs::read(path).unwrap());
-    let dump = given.unwrap_or_else(|| dump(8).into_bytes());
+    check_kills_of(flavor, given.unwrap_or_else(|| dump(8).into_bytes()));
+}
+
+fn check_kills_of(flavor: Flavor, dump: Vec<u8>) {
+    let kills = std::env::var("DBFERRY_KILLS").map_or(KILLS, |count| count.parse().unwrap());
     let bench = Bench::start(flavor, &dump);
     bench.prepare();
     let mut random = Random::new(flavor as u64 + 1);
@@ -88,9 +94,8 @@ fn check_kills(flavor: Flavor) {
         let kills_server = kill % 5 == 4;
         if kills_server {
             bench.server.kill().unwrap();
-        } else {
-            child.kill().unwrap();
         }
+        child.kill().unwrap();
         let ended = child.wait_with_output().unwrap();
         if kills_server {
             bench.server.restart().unwrap();
@@ -228,6 +233,28 @@ fn what_cannot_be_told_is_asked_for() {
         let resumed = bench.import(&[&answer]).output().unwrap();
         assert!(resumed.status.success(), "{}", self::text(&resumed.stderr));
         assert_eq!(bench.difference(), None, "{answer}");
+    }
+}
+
+#[test]
+fn rows_that_a_killed_insert_has_stored_are_not_sent_again() {
+    let text = "CREATE TABLE loose (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(50)) ENGINE=MyISAM;\n\
+                INSERT INTO loose (v) VALUES ('a'),('b'),('c (, '),('d'),('e');\n\
+                INSERT INTO loose (v) VALUES ('f'),('g');\n";
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor, text);
+        bench.prepare();
+        let mut resume: &[&str] = &[];
+        // What the server had stored when it, or the import, was gone.
+        for stored in ["('a'),('b')", "('c (, ')"] {
+            let mut import = bench.import(resume);
+            let died = import.env("DBFERRY_FAILPOINT", "after announcing rows:1").output().unwrap();
+            assert_eq!(died.status.code(), None, "{}", self::text(&died.stderr));
+            bench.server.sql(&format!("INSERT INTO imp.loose (v) VALUES {stored}")).unwrap();
+            resume = &["--resume"];
+        }
+        assert_eq!(bench.resumed(), None, "{flavor:?}");
+        assert!(bench.server.sql("SELECT COUNT(*) FROM imp.loose").unwrap().starts_with('7'));
     }
 }
 
@@ -372,6 +399,10 @@ fn dump(rounds: u64) -> String {
 }
 
 fn rows(text: &mut String, table: &str, from: u64, count: u64) {
+    rows_of(text, table, from, count);
+}
+
+fn rows_of(text: &mut String, table: &str, from: u64, count: u64) {
     let rows: Vec<String> = (from + 1..=from + count)
         .map(|id| format!("({id},'row {id} of {table}, and some text to fill it',{})", id % 7))
         .collect();

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::batch::Batch;
 use super::excerpt;
-use super::feed::{End, RowsPart, Single, Step};
+use super::feed::{self, End, RowsPart, Single, Step};
 use super::guard::Note;
 use super::indexes::Indexes;
 use super::indexes::deferral::Deferral;
@@ -34,7 +34,7 @@ use crate::run::budget::Held;
 use crate::run::progress::Progress;
 use crate::run::stop::Stop;
 
-mod indexing;
+pub(super) mod indexing;
 
 /// Loads of a table that come to nothing, one after another, before no more are tried.
 const LOAD_FAILURES_MAX: u32 = 8;
@@ -74,6 +74,8 @@ pub struct Parts {
     pub deferrals: Vec<Deferral>,
     /// The ledger stays after any end.
     pub keeps_ledger: bool,
+    /// Whoever runs this goes on by himself when connections are lost: indexes that wait stay out.
+    pub may_come_again: bool,
 }
 
 /// Why it ended early, before the report is attached.
@@ -192,6 +194,7 @@ impl Dispatcher {
                     drop(held);
                 }
                 Some(Step::Before(single)) => self.before(single).await?,
+                Some(Step::Counted(counted)) => self.count_late(&counted),
                 Some(Step::Note(note)) => self.report.note(note),
                 Some(Step::Failed(error, place)) => {
                     self.drain().await?;
@@ -594,6 +597,18 @@ impl Dispatcher {
         }
         self.report.applied(batch.end_offset, batch.len() as u64, batch.rows);
         self.parts.progress.applied(batch.end_offset, batch.len() as u64, batch.rows);
+    }
+
+    /// Counts what is in, although nobody heard of its commit.
+    fn count_late(&mut self, counted: &feed::Counted) {
+        let feed::Counted { table, rows, bytes, end_offset } = counted;
+        if let Some(table) = table {
+            let entry = self.report.table(table, self.database.as_deref());
+            entry.rows += rows;
+            entry.bytes += bytes;
+        }
+        self.report.applied(*end_offset, 1, *rows);
+        self.parts.progress.applied(*end_offset, 1, *rows);
     }
 
     /// Moves what the main connection committed into the report.

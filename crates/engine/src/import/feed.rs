@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dump::command::{Command, Kind as CommandKind};
-use dump::insert::{self, Found};
+use dump::insert::{self, Found, Head};
 use dump::reader::{Item, Limits, Part, Place, ReadError, Reader, Statement};
 use dump::rules::{Multibyte, Rules};
 use dump::saved::SavedRules;
 use dump::statement::{self, Assignment, Class, Kind, ObjectName, Scope};
 use dump::token::Target;
+use dump::values::Rows;
 use dump::{Fault, Open};
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,6 +45,8 @@ pub enum Step {
     /// A statement before the place where a resumed import goes on. It is in; only what it did to
     /// the session is done again.
     Before(Single),
+    /// Something before that place that the report does not count yet.
+    Counted(Counted),
     /// Something for the report.
     Note(Note),
     /// The file cannot be read on, or must not be: everything before this place counts.
@@ -74,6 +77,9 @@ pub struct Single {
     pub check: Check,
     /// Errors of the server that mean that it was executed already, by the import that is resumed.
     pub tolerate: Vec<u32>,
+    /// Rows of it that are in already and stand no more in its text: a table without transactions
+    /// keeps what a killed INSERT has stored.
+    pub rows_in: u64,
 }
 
 impl Single {
@@ -124,6 +130,19 @@ impl RowsPart {
     }
 }
 
+/// A statement that is in, for the report.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// The table, of an INSERT … VALUES.
+    pub table: Option<ObjectName>,
+    /// Rows that it brought.
+    pub rows: u64,
+    /// Bytes of its text.
+    pub bytes: u64,
+    /// Offset in the file after it.
+    pub end_offset: u64,
+}
+
 /// What is known at the end of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct End {
@@ -149,6 +168,9 @@ pub struct FeedOptions {
     pub batch_bytes: usize,
     /// Where an import that is resumed goes on.
     pub resume: Option<ResumeAt>,
+    /// Up to here the report of earlier attempts counts what is in; nothing is counted again if
+    /// there were none.
+    pub counted_to: Option<u64>,
 }
 
 /// The receiver is gone: nobody wants more.
@@ -352,6 +374,7 @@ impl Feed {
             reply,
             check: self.digest.check(),
             tolerate: std::mem::take(&mut self.tolerate),
+            rows_in: 0,
         };
         self.send(Step::Single(single, held))?;
         match (known, answer) {
@@ -370,24 +393,92 @@ impl Feed {
     ) -> Result<Passed, Unwanted> {
         let Some(prefix) = &mut self.prefix else { return Ok(Passed::On) };
         let start = statement.place.offset;
-        match prefix.side(start, end_offset, statement.head.map(|_| statement.rows)) {
+        let insert = statement.head.map(|head| (&head.table[..], statement.rows));
+        match prefix.side(start, end_offset, insert) {
             PrefixSide::After => {
                 self.tolerate = self.prefix.take().map(Prefix::into_tolerated).unwrap_or_default();
                 Ok(Passed::On)
             }
             PrefixSide::Done => Ok(Passed::Done(Some(statement.rules))),
+            PrefixSide::Begun(rows_in) => {
+                self.prefix = None;
+                self.rest(statement, text, rows_in, end_offset).map(Passed::Done)
+            }
             PrefixSide::Split => {
                 self.send(Step::Failed(prefix::split(), statement.place))?;
                 Ok(Passed::Done(None))
             }
             PrefixSide::Before => {
                 let is_rows = statement.head.is_some_and(|head| !prefix.is_temporary(&head.table));
+                let (rows, head) = (statement.rows, statement.head);
+                self.count_late(head, rows, text.len(), end_offset)?;
                 if is_rows {
                     return Ok(Passed::Done(Some(statement.rules)));
                 }
                 self.before(statement, text, end_offset).map(Passed::Done)
             }
         }
+    }
+
+    /// The rows of an INSERT that are not in, where the first of them are: a server stores the rows
+    /// of one statement in their order.
+    fn rest(
+        &mut self,
+        statement: &Statement<'_>,
+        text: &[u8],
+        rows_in: u64,
+        end_offset: u64,
+    ) -> Result<Option<Rules>, Unwanted> {
+        let rules = statement.rules;
+        let plain = statement.head.filter(|head| {
+            !(head.replace || head.ignore || statement.tail || statement.open.is_some())
+        });
+        let head = plain.and_then(|_| match insert::head(text, rules.ansi_quotes) {
+            Found::Values(head) => Some(head.length),
+            Found::Incomplete | Found::Other => None,
+        });
+        let literal = head.filter(|at| literal_rows(text, *at, rules).is_some());
+        let rest = literal.and_then(|at| {
+            let rows = &text[at..];
+            let next = Rows::new(rows, rules).nth(usize::try_from(rows_in).ok()?)?;
+            Some([&text[..at], b" ", &rows[next.start..]].concat())
+        });
+        let Some(rest) = rest else {
+            self.send(Step::Failed(prefix::split(), statement.place))?;
+            return Ok(None);
+        };
+        let held = self.budget.take(rest.len() as u64);
+        let single = Single {
+            class: statement::classify(&rest, rules, self.options.target),
+            text: rest,
+            place: statement.place,
+            end_offset,
+            rows: statement.rows - rows_in,
+            open: None,
+            rules,
+            reply: None,
+            check: self.digest.check(),
+            tolerate: Vec::new(),
+            rows_in,
+        };
+        self.send(Step::Single(single, held))?;
+        Ok(Some(rules))
+    }
+
+    /// A statement that is in and was not counted: the answer to its commit was lost.
+    fn count_late(
+        &mut self,
+        head: Option<&Head>,
+        rows: u64,
+        bytes: usize,
+        end_offset: u64,
+    ) -> Result<(), Unwanted> {
+        if self.options.counted_to.is_none_or(|counted_to| end_offset <= counted_to) {
+            return Ok(());
+        }
+        let table =
+            head.map(|head| ObjectName { schema: head.schema.clone(), name: head.table.clone() });
+        self.send(Step::Counted(Counted { table, rows, bytes: bytes as u64, end_offset }))
     }
 
     /// A statement that is in: sent only if it made something of the session.
@@ -423,6 +514,7 @@ impl Feed {
                     reply: known.is_none().then_some(reply),
                     check: self.digest.check(),
                     tolerate: Vec::new(),
+                    rows_in: 0,
                 };
                 self.send(Step::Before(single))?;
                 match known {
@@ -504,6 +596,7 @@ impl Feed {
     ) -> Result<Option<Option<Rules>>, Unwanted> {
         let Some(prefix) = &mut self.prefix else { return Ok(None) };
         if prefix.is_before(end_offset) {
+            self.count_late(Some(part.head), part.rows, part.raw.len(), end_offset)?;
             return Ok(Some(Some(part.rules)));
         }
         match prefix.part(part.statement.offset) {
@@ -512,7 +605,7 @@ impl Feed {
                 Ok(None)
             }
             PrefixSide::Before | PrefixSide::Done => Ok(Some(Some(part.rules))),
-            PrefixSide::Split => {
+            PrefixSide::Begun(_) | PrefixSide::Split => {
                 self.send(Step::Failed(prefix::split(), part.statement))?;
                 Ok(Some(None))
             }
@@ -600,6 +693,7 @@ impl Feed {
             reply: None,
             check: self.digest.check(),
             tolerate: Vec::new(),
+            rows_in: 0,
         };
         // What stands for a command may be longer than the command: its start decides.
         let is_before =

@@ -341,6 +341,14 @@ impl Indexes {
         first.and_then(|index| self.unbuilt.remove(index)).into_iter().collect()
     }
 
+    /// What was taken out and is not back, as far as this process knows.
+    pub fn left_out(&self) -> Vec<Deferral> {
+        let pending = self.pending.iter().map(|pending| Deferral::clone(&pending.deferral));
+        pending
+            .chain(self.unbuilt.iter().map(|unbuilt| Deferral::clone(&unbuilt.deferral)))
+            .collect()
+    }
+
     /// Ends all sessions.
     pub async fn close(self) {
         self.surveyor.close().await;

@@ -16,6 +16,7 @@ use crate::import::session::from_hex;
 use crate::mysql::conn::Conn;
 
 pub mod care;
+pub mod counters;
 pub mod doubt;
 pub mod home;
 
@@ -144,13 +145,10 @@ impl Marker {
         let doubt =
             doubt.map_or_else(|| "NULL".to_owned(), |doubt| hex(doubt.to_text().as_bytes()));
         let Marker { run, token, imports, .. } = self;
-        // A sum that is too large for its type is an error in every session, and not worked out as
-        // long as it is not needed. Nothing else is one where no row is met.
         let mut text = format!(
-            "SELECT IF(COUNT(*) = 1, 1, {} + (1 + COUNT(*))) FROM {imports} WHERE run = {run} AND \
-             token = {token} FOR UPDATE; UPDATE {imports} SET at_byte = {}, check_byte = {}, digest = \
-             {}, doubt = {doubt} WHERE run = {run} AND token = {token}",
-            u64::MAX,
+            "{} FOR UPDATE; UPDATE {imports} SET at_byte = {}, check_byte = {}, digest = {}, doubt = \
+             {doubt} WHERE run = {run} AND token = {token}",
+            self.proof(),
             at.offset,
             at.check.offset,
             at.check.digest,
@@ -172,6 +170,18 @@ impl Marker {
             ));
         }
         text.into_bytes()
+    }
+
+    /// A query that fails if the import is another's now ([`is_fenced`]).
+    fn proof(&self) -> String {
+        let Marker { run, token, imports, .. } = self;
+        // A sum that is too large for its type is an error in every session, and not worked out as
+        // long as it is not needed. Nothing else is one where no row is met.
+        format!(
+            "SELECT IF(COUNT(*) = 1, 1, {} + (1 + COUNT(*))) FROM {imports} WHERE run = {run} AND \
+             token = {token}",
+            u64::MAX
+        )
     }
 
     /// The name of the user-level lock that connection `who` holds as long as it lives.
@@ -223,6 +233,18 @@ impl Marker {
         }
         Ok(())
     }
+}
+
+/// The place that tells of import `run`, with the tables that an older version did not make.
+async fn home_of(conn: &mut Conn, endpoint: &Endpoint, run: u64) -> Result<Home> {
+    home::enter(conn).await?;
+    let home = match Home::of(conn, endpoint, run).await {
+        Ok(Some(home)) => home.make_tables(conn).await.map(|()| home),
+        Ok(None) => Err(vanished()),
+        Err(error) => Err(error),
+    };
+    home::leave(conn).await;
+    home
 }
 
 /// What the server says when the position is not ours to move: a number out of range, or that the
@@ -319,7 +341,7 @@ impl Ledger {
         token: Option<u64>,
     ) -> Result<Ledger> {
         let mut conn = home::connect(endpoint).await?;
-        let home = Home::of(&mut conn, endpoint, dead.run).await?.ok_or_else(vanished)?;
+        let home = home_of(&mut conn, endpoint, dead.run).await?;
         let marker = home.marker(dead.run, token.unwrap_or(dead.token + 1));
         marker.hold(&mut conn, "ledger").await;
         // What is still rolled back there holds the ledger's row.

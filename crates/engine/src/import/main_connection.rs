@@ -28,6 +28,7 @@ use crate::run::stop::Stop;
 
 mod before;
 mod culprit;
+mod numbering;
 mod stepping;
 
 use stepping::Stepping;
@@ -268,13 +269,22 @@ impl MainConnection {
             None => member_failed(error, batch, &NO_MEMBER),
         };
         let start = Position { offset: first_offset(batch), check: batch.check };
-        let is_loose = self.announce_rows(&batch.table, start).await.map_err(first)?;
+        let is_loose = self.announce_rows(&batch.table, start, 0).await.map_err(first)?;
+        if !is_loose {
+            self.keep_counters_of_batch(batch, start.offset).await.map_err(first)?;
+        }
         let pays = batch.len() > 1 || self.stepping.is_some();
         if grouped && pays && !is_loose && self.barred(&batch.table).is_none() {
             return self.grouped(batch).await;
         }
+        let mut before = start.offset;
         for member in batch.members() {
             let end = Position { offset: member.end_offset, check: batch.check };
+            if !is_loose {
+                // Each may commit, and then the next one's numbers begin elsewhere.
+                self.keep_counters_of_batch(batch, before).await.map_err(first)?;
+            }
+            before = member.end_offset;
             let ran = match is_loose {
                 true => self.under_lock(member.text, true).await.map(|_effect| ()),
                 false => self.member(member.text, &batch.table, end, member.rows).await,
@@ -321,8 +331,9 @@ impl MainConnection {
                 rows += member.rows;
                 continue;
             };
-            if error.kind == ErrorKind::Deadlock {
-                // The server took everything back; once more, one commit for each.
+            if error.kind == ErrorKind::Deadlock || is_transaction_limit(&error) {
+                // The server took everything back, or allows only smaller transactions; once more,
+                // one commit for each.
                 self.pending = Applied { offset: self.applied.offset, ..Applied::default() };
                 self.run(b"ROLLBACK").await.map_err(first)?;
                 return Box::pin(self.batch(batch, false)).await;
@@ -355,7 +366,10 @@ impl MainConnection {
         };
         if part.first {
             self.rows_before = 0;
-            self.announce_rows(&part.table, part.start()).await.map_err(failed)?;
+            if !self.announce_rows(&part.table, part.start(), 0).await.map_err(failed)? {
+                let at = part.statement.offset;
+                self.keep_counters(&part.table, at, None).await.map_err(failed)?;
+            }
             self.begin_oversized(&part.table).await.map_err(failed)?;
         }
         let rows = match self.send_rows(part).await {
@@ -499,13 +513,23 @@ impl MainConnection {
 
     /// The same for what belongs to work that has begun: a stop waits for it.
     async fn finish(&mut self, text: &[u8]) -> Result<Effect> {
+        match self.answer(text).await {
+            Ok(effect) => {
+                self.status = effect.status;
+                Ok(effect)
+            }
+            Err(error) => Err(self.or_lost(error).await),
+        }
+    }
+
+    async fn answer(&mut self, text: &[u8]) -> Result<Effect> {
         let kill = self.conn.kill_handle();
         let overtime = async {
             self.stop.asked().await;
             tokio::time::sleep(STOP_GRACE).await;
         };
         let mut answer = std::pin::pin!(self.conn.query(text));
-        let outcome = tokio::select! {
+        tokio::select! {
             outcome = &mut answer => outcome,
             () = overtime => {
                 // If it cannot be stopped, the server notices that we are gone.
@@ -516,10 +540,20 @@ impl MainConnection {
                     Err(_elapsed) => Err(interrupted()),
                 }
             }
-        };
-        let effect = outcome?;
-        self.status = effect.status;
-        Ok(effect)
+        }
+    }
+
+    /// MySQL tells a connection that is killed while it works only that its statement was
+    /// interrupted: the next one finds out.
+    async fn or_lost(&mut self, error: Error) -> Error {
+        const INTERRUPTED: u32 = 1317;
+        if error.code() != Some(INTERRUPTED) || self.stop.is_asked() || self.conn.is_broken() {
+            return error;
+        }
+        match self.conn.query(b"DO 0").await {
+            Err(lost) if lost.kind == ErrorKind::LostConnection => lost,
+            _ => error,
+        }
     }
 
     /// Asks the server what its variables make of the reading rules.
@@ -623,6 +657,13 @@ fn member_failed(error: Error, batch: &Batch, member: &Member<'_>) -> Box<Failed
         rules: batch.rules,
         table: Some(batch.table.clone()),
     })
+}
+
+/// `max_binlog_cache_size` in the words of both servers: each statement by itself may be small
+/// enough, as it is for the stock client.
+fn is_transaction_limit(error: &Error) -> bool {
+    const TRANS_CACHE_FULL: u32 = 1197;
+    error.code() == Some(TRANS_CACHE_FULL)
 }
 
 fn row_too_large(size: usize, limit: usize) -> Error {

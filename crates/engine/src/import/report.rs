@@ -10,6 +10,7 @@ use dump::statement::ObjectName;
 use serde::Serialize;
 
 use super::guard::Note;
+use super::indexes::deferral::Deferral;
 use super::load::Reason;
 
 /// Notes of one code that are kept; more are only counted.
@@ -51,6 +52,9 @@ pub struct Report {
     pub resumable: bool,
     /// Seconds from the first statement to the last.
     pub seconds: f64,
+    /// What was left out of tables for another attempt to give back ([`super::again`]).
+    #[serde(skip)]
+    pub waiting: Vec<Deferral>,
 }
 
 /// What became of one table.
@@ -104,9 +108,54 @@ impl Report {
         self.rows += rows;
     }
 
+    /// The report of a run that another one went on with.
+    #[must_use]
+    pub fn followed_by(self, later: Report) -> Report {
+        let mut whole = self;
+        whole.applied(later.applied_offset, later.statements, later.rows);
+        whole.undone_statements = later.undone_statements;
+        whole.lanes = whole.lanes.max(later.lanes);
+        whole.load_data_off = later.load_data_off.or(whole.load_data_off);
+        whole.index_seconds += later.index_seconds;
+        whole.replayed_batches += later.replayed_batches;
+        whole.lost_connections += later.lost_connections;
+        whole.resumable = later.resumable;
+        if later.resumed_from.is_some() {
+            whole.waiting = later.waiting;
+        }
+        for (name, table) in later.tables {
+            whole.tables.entry(name).or_default().add(table);
+        }
+        let kept = later.notes.len() as u64;
+        let counted: u64 = later.note_counts.values().sum();
+        later.notes.into_iter().for_each(|note| whole.note(note));
+        if counted > kept {
+            for (code, count) in later.note_counts {
+                let entry = whole.note_counts.entry(code).or_default();
+                *entry += count.saturating_sub(NOTES_MAX as u64);
+            }
+        }
+        whole
+    }
+
     /// Stops the clock.
     pub fn took(&mut self, duration: Duration) {
         self.seconds = duration.as_secs_f64();
+    }
+}
+
+impl TableReport {
+    fn add(&mut self, later: TableReport) {
+        self.rows += later.rows;
+        self.bytes += later.bytes;
+        self.parallel_batches += later.parallel_batches;
+        self.loaded_batches += later.loaded_batches;
+        self.insert_batches += later.insert_batches;
+        self.insert_because = self.insert_because.or(later.insert_because);
+        self.in_order_because = self.in_order_because.or(later.in_order_because);
+        self.deferred_indexes.extend(later.deferred_indexes);
+        self.index_seconds += later.index_seconds;
+        self.indexes_kept_because = self.indexes_kept_because.or(later.indexes_kept_because);
     }
 }
 

@@ -12,7 +12,7 @@ use super::guard::Note;
 use super::indexes::builder::{Builder, Setting};
 use super::indexes::deferral::{Deferral, Presence};
 use super::ledger::doubt::{self, Settled};
-use super::ledger::{self, Identity, Ledger, Unfinished, home};
+use super::ledger::{self, Identity, Ledger, Unfinished, counters, home};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::Conn;
@@ -132,6 +132,7 @@ async fn go_on(
     let settled = settle(&mut conn, &dead, unsure).await?;
     check_counts(&mut conn, &dead, &settled).await?;
     let deferrals = missing(&mut conn, &mut ledger).await?;
+    counters::restore(&mut conn, &ledger.counters(dead.position.offset).await?).await?;
     conn.close().await;
     let at = Some(ResumeAt { position: dead.position, settled });
     Ok(Beginning { ledger: Some(ledger), dead: Some(dead), at, deferrals, notes: Vec::new() })
@@ -192,24 +193,7 @@ async fn give_up_all(
 ) -> Result<Vec<GivenUp>> {
     let mut given_up = Vec::new();
     for import in dead {
-        let mut ledger = Ledger::take_over(endpoint, &import, 0, token).await?;
-        let mut conn = home::connect(endpoint).await?;
-        let missing = missing(&mut conn, &mut ledger).await;
-        let flavor = match conn.version_text().contains("MariaDB") {
-            true => Flavor::MariaDb,
-            false => Flavor::MySql,
-        };
-        conn.close().await;
-        let (mut built, mut failed) = (Vec::new(), Vec::new());
-        let mut builder = Builder::new(endpoint.clone(), flavor);
-        for deferral in missing? {
-            let setting = Setting { session: None, wait_seconds: None };
-            match builder.give_back(&deferral, &setting, deferral.add.len()).await {
-                Ok(()) => built.push(deferral.shown()),
-                Err(error) => failed.push((deferral, error)),
-            }
-        }
-        builder.close().await;
+        let (ledger, built, failed) = build_missing(endpoint, &import, token).await?;
         match failed.is_empty() {
             true => ledger.remove().await?,
             false => ledger.leave().await,
@@ -217,6 +201,56 @@ async fn give_up_all(
         given_up.push(GivenUp { import, built, failed });
     }
     Ok(given_up)
+}
+
+/// Builds the indexes that an import of this file took out, which nobody goes on with for now; the
+/// ledger still tells of it.
+pub async fn build_waiting(endpoint: &Endpoint, file: &str, size: Option<u64>) -> Result<()> {
+    let found = ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await?;
+    let mine = found.into_iter().rfind(|import| {
+        let Identity { file: its_file, size: its_size, options } = &import.identity;
+        let database = format!("database={}", endpoint.database.as_deref().unwrap_or_default());
+        let is_same = its_file == file && *its_size == size;
+        let is_same = is_same && options.lines().any(|line| line == database);
+        is_same && !import.is_alive && import.identity.job().is_none()
+    });
+    if let Some(import) = mine {
+        let (ledger, _, failed) = build_missing(endpoint, &import, None).await?;
+        ledger.leave().await;
+        if let Some((_, error)) = failed.into_iter().next() {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// The ledger, the tables that got their indexes, and what could not be built.
+type Built = (Ledger, Vec<String>, Vec<(Deferral, Error)>);
+
+async fn build_missing(
+    endpoint: &Endpoint,
+    import: &Unfinished,
+    token: Option<u64>,
+) -> Result<Built> {
+    let mut ledger = Ledger::take_over(endpoint, import, 0, token).await?;
+    let mut conn = home::connect(endpoint).await?;
+    let missing = missing(&mut conn, &mut ledger).await;
+    let flavor = match conn.version_text().contains("MariaDB") {
+        true => Flavor::MariaDb,
+        false => Flavor::MySql,
+    };
+    conn.close().await;
+    let (mut built, mut failed) = (Vec::new(), Vec::new());
+    let mut builder = Builder::new(endpoint.clone(), flavor);
+    for deferral in missing? {
+        let setting = Setting { session: None, wait_seconds: None };
+        match builder.give_back(&deferral, &setting, deferral.add.len()).await {
+            Ok(()) => built.push(deferral.shown()),
+            Err(error) => failed.push((deferral, error)),
+        }
+    }
+    builder.close().await;
+    Ok((ledger, built, failed))
 }
 
 async fn afresh(

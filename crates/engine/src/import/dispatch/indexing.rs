@@ -12,11 +12,11 @@ use dump::statement::{Action, Kind, ObjectName};
 use dump::token::Tokens;
 
 use super::{Dispatcher, Ended};
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::import::batch::{BATCH_BYTES, Batch};
 use crate::import::feed::Single;
 use crate::import::guard::Note;
-use crate::import::indexes::deferral::Reason;
+use crate::import::indexes::deferral::{Deferral, Reason};
 use crate::import::indexes::sight::{self, Created, Sees, may_be};
 use crate::import::indexes::{Candidate, Unbuilt};
 use crate::import::session::SessionState;
@@ -182,7 +182,14 @@ impl Dispatcher {
         mut outcome: Result<(), Ended>,
     ) -> Result<(), Ended> {
         if let Err(ended) = &outcome {
-            if matches!(ended.error.kind, ErrorKind::Resume | ErrorKind::Superseded) {
+            let kind = ended.error.kind;
+            let is_lost = matches!(kind, ErrorKind::LostConnection | ErrorKind::Unreachable);
+            let comes_again = self.parts.may_come_again && self.parts.main.marker().is_some();
+            if is_lost && comes_again {
+                self.report.waiting = self.indexes.left_out();
+                return outcome;
+            }
+            if matches!(kind, ErrorKind::Resume | ErrorKind::Superseded) {
                 // What is not gone on with is left as it is.
                 return outcome;
             }
@@ -218,15 +225,20 @@ impl Dispatcher {
     fn note_unbuilt(&mut self, unbuilt: &Unbuilt) {
         self.has_unbuilt = true;
         let Unbuilt { deferral, place, error, .. } = unbuilt;
-        let text = format!(
-            "the rows of {} are in, but its indexes {} are missing ({}); add them with: {}",
-            deferral.shown(),
-            deferral.names.join(", "),
-            error.without_server_text(),
-            deferral.add.join("; ")
-        );
-        self.report.note(Note::new("index", *place, text));
+        self.report.note(missing_note(deferral, *place, error));
     }
+}
+
+/// Says what a table lacks, and how to give it back.
+pub(in crate::import) fn missing_note(deferral: &Deferral, place: Place, error: &Error) -> Note {
+    let text = format!(
+        "the rows of {} are in, but its indexes {} are missing ({}); add them with: {}",
+        deferral.shown(),
+        deferral.names.join(", "),
+        error.without_server_text(),
+        deferral.add.join("; ")
+    );
+    Note::new("index", place, text)
 }
 
 /// The words in a LOCK TABLES that may be names.

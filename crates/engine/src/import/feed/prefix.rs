@@ -39,6 +39,8 @@ pub(super) enum Side {
     Done,
     /// It is to be executed.
     After,
+    /// So many of its rows are in, and no more: its table knows no transactions.
+    Begun(u64),
     /// A part of it is in.
     Split,
 }
@@ -65,8 +67,13 @@ impl Prefix {
         end_offset <= self.at.position.offset
     }
 
-    /// Judges a statement; `rows` are those of an INSERT … VALUES.
-    pub(super) fn side(&mut self, start: u64, end_offset: u64, rows: Option<u64>) -> Side {
+    /// Judges a statement; of an INSERT … VALUES with its table and its rows.
+    pub(super) fn side(
+        &mut self,
+        start: u64,
+        end_offset: u64,
+        insert: Option<(&[u8], u64)>,
+    ) -> Side {
         if self.is_before(end_offset) {
             return Side::Before;
         }
@@ -77,11 +84,19 @@ impl Prefix {
         if std::mem::take(&mut settled.skip) {
             return Side::Done;
         }
+        let is_its_table = |table: &[u8]| {
+            settled.table.as_ref().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(table))
+        };
+        let rows = insert.filter(|(table, _)| is_its_table(table)).map(|(_, rows)| rows);
         match (settled.rows, rows) {
             (0, _) => Side::After,
             (done, Some(rows)) if rows > 0 && rows <= done => {
                 settled.rows -= rows;
                 Side::Done
+            }
+            (done, Some(_)) => {
+                settled.rows = 0;
+                Side::Begun(done)
             }
             _ => Side::Split,
         }

@@ -76,6 +76,8 @@ pub struct Settled {
     pub tolerate: Vec<u32>,
     /// Rows of the INSERTs from there on that are in.
     pub rows: u64,
+    /// The name of their table.
+    pub table: Option<String>,
 }
 
 impl Doubt {
@@ -106,7 +108,8 @@ impl Doubt {
             }
             Doubt::Rows { schema, table, before } => {
                 let now = rows(conn, schema, table).await?;
-                now.checked_sub(*before).map(|rows| Settled { rows, ..Settled::default() })
+                let table = Some(table.clone());
+                now.checked_sub(*before).map(|rows| Settled { rows, table, ..Settled::default() })
             }
             Doubt::Unknown => None,
         })

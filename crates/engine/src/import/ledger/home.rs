@@ -22,8 +22,12 @@ const LOCK: &str = "dbferry";
 const LOCK_WAIT_SECS: u32 = 60;
 /// Its tables, by their names in a schema of their own, with a column that tells them from others of
 /// that name. `settings` beside them is [`crate::import::fast`]'s.
-const TABLES: [(&str, &str); 3] =
-    [("imports", "token"), ("row_counts", "row_count"), ("indexes", "deferral")];
+const TABLES: [(&str, &str); 4] = [
+    ("imports", "token"),
+    ("row_counts", "row_count"),
+    ("indexes", "deferral"),
+    ("counters", "next_value"),
+];
 
 /// A place that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +102,11 @@ impl Home {
         self.name("indexes")
     }
 
+    /// AUTO_INCREMENT counters by import and table, as statements name the list.
+    pub fn counters(&self) -> String {
+        self.name("counters")
+    }
+
     /// The schema it lives in.
     pub fn schema(&self) -> &str {
         &self.schema
@@ -144,7 +153,9 @@ impl Home {
         Ok(())
     }
 
-    async fn make_tables(&self, conn: &mut Conn) -> Result<()> {
+    /// Makes the tables that are not there: the place may be that of an older version. For whoever
+    /// holds the lock.
+    pub async fn make_tables(&self, conn: &mut Conn) -> Result<()> {
         let imports = format!(
             "CREATE TABLE {} (run BIGINT UNSIGNED NOT NULL PRIMARY KEY, file_name \
              VARBINARY(4096) NOT NULL, file_size BIGINT UNSIGNED, options BLOB NOT NULL, at_byte \
@@ -166,7 +177,14 @@ impl Home {
              VARBINARY(256) NOT NULL, deferral LONGBLOB NOT NULL, KEY run (run)) ENGINE=InnoDB",
             self.indexes()
         );
-        for (table, text) in TABLES.into_iter().zip([imports, row_counts, indexes]) {
+        let counters = format!(
+            "CREATE TABLE {} (run BIGINT UNSIGNED NOT NULL, schema_name \
+             VARBINARY(256) NOT NULL, table_name VARBINARY(256) NOT NULL, next_value BIGINT \
+             UNSIGNED NOT NULL, before_byte BIGINT UNSIGNED NOT NULL, PRIMARY KEY (run, \
+             schema_name, table_name)) ENGINE=InnoDB",
+            self.counters()
+        );
+        for (table, text) in TABLES.into_iter().zip([imports, row_counts, indexes, counters]) {
             if !self.has(conn, table).await? {
                 conn.query(text.as_bytes()).await?;
             }
@@ -194,8 +212,10 @@ pub async fn connect(endpoint: &Endpoint) -> Result<Conn> {
     let mut conn = Conn::open(endpoint, "import ledger").await?;
     // Nothing of an import should ever lock it out for long; if it happens it is to be seen. It says
     // that the import is alive, and may have nothing else to do while a large table is loaded.
+    // MySQL would show an AUTO_INCREMENT of up to a day ago; MariaDB passes over this comment.
     let text = format!(
-        "SET SESSION sql_mode = '', lock_wait_timeout = {LOCK_WAIT_SECS}, wait_timeout = {IDLE_SECS}"
+        "SET SESSION sql_mode = '', lock_wait_timeout = {LOCK_WAIT_SECS}, wait_timeout = {IDLE_SECS} \
+         /*!80000 , information_schema_stats_expiry = 0 */"
     );
     conn.query(text.as_bytes()).await?;
     Ok(conn)

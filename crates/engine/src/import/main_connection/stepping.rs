@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::import::fence::superseded;
 use crate::import::indexes::deferral::Deferral;
 use crate::import::ledger::care::{Care, Standing, Worry, care, is_key_switch, is_new};
+use crate::import::ledger::counters::Numbered;
 use crate::import::ledger::doubt::{self, ObjectKind};
 use crate::import::ledger::{Counted, Doubt, Ledger, Marker, Position, is_fenced};
 use crate::import::table::literal;
@@ -26,7 +27,7 @@ pub(super) struct Stepping {
     pub(super) ledger: Ledger,
     marker: Marker,
     /// The default database, as far as USE statements tell.
-    database: Option<String>,
+    pub(super) database: Option<String>,
     /// Whether a table knows no transactions.
     loose: HashMap<(String, String), bool>,
     /// The names of tables that know none.
@@ -46,6 +47,12 @@ pub(super) struct Stepping {
     /// Counts of small tables that are not yet in the ledger: written many at a time. If they are
     /// lost, their tables are not compared.
     unwritten: Vec<Counted>,
+    /// Tables whose AUTO_INCREMENT counter was kept since the position moved.
+    pub(super) kept: HashSet<(String, String)>,
+    /// By table, the column that the server numbers.
+    pub(super) numbered: HashMap<(String, String), Option<Numbered>>,
+    /// The names of tables with a trigger of the file that may change others.
+    pub(super) triggered: HashSet<String>,
 }
 
 /// Counts that wait to be written together.
@@ -66,7 +73,16 @@ impl Stepping {
             counted: counted.iter().map(key_of).collect(),
             counts_hold: true,
             unwritten: Vec::new(),
+            kept: HashSet::new(),
+            numbered: HashMap::new(),
+            triggered: HashSet::new(),
         }
+    }
+
+    /// The position is about to move.
+    fn moves(&mut self) {
+        self.dropped.clear();
+        self.kept.clear();
     }
 
     pub(super) async fn close(self, kept: bool) -> Result<()> {
@@ -106,8 +122,15 @@ impl Stepping {
 
     /// Whether what is inserted into a table stays whatever becomes of the transaction.
     pub(super) async fn is_loose(&mut self, table: &ObjectName) -> Result<bool> {
-        let Some(key) = self.resolve(table) else { return Ok(false) };
-        if let Some(known) = self.loose.get(&key) {
+        match self.resolve(table) {
+            Some(key) => self.is_loose_key(&key).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The same for schema and table.
+    pub(super) async fn is_loose_key(&mut self, key: &(String, String)) -> Result<bool> {
+        if let Some(known) = self.loose.get(key) {
             return Ok(*known);
         }
         let query = format!(
@@ -120,7 +143,7 @@ impl Stepping {
         if is_loose {
             self.loose_names.insert(key.1.to_lowercase());
         }
-        self.loose.insert(key, is_loose);
+        self.loose.insert(key.clone(), is_loose);
         Ok(is_loose)
     }
 
@@ -192,7 +215,7 @@ impl MainConnection {
     /// Lanes are about to move the position, with these counts.
     pub fn lanes_move(&mut self, counted: &[Counted]) {
         if let Some(stepping) = &mut self.stepping {
-            stepping.dropped.clear();
+            stepping.moves();
             stepping.counted.extend(counted.iter().map(key_of));
         }
     }
@@ -298,12 +321,13 @@ impl MainConnection {
         let inserts = class.object.as_ref().filter(|_| class.kind == Kind::Insert);
         if let Some(table) = inserts
             && !standing.temporary
-            && self.announce_rows(table, single.start()).await?
+            && self.announce_rows(table, single.start(), single.rows_in).await?
         {
             let effect = self.plainly(single).await?;
             self.advance(single.end()).await?;
             return Ok(effect);
         }
+        self.keep_counters_of(single, standing).await?;
         match care(class, text, *rules, self.target, standing) {
             Care::Nothing => {
                 let effect = self.plainly(single).await?;
@@ -462,7 +486,7 @@ impl MainConnection {
     fn committing(&mut self, end: Position, counted: Vec<Counted>) -> Vec<u8> {
         let mut text = match &mut self.stepping {
             Some(stepping) => {
-                stepping.dropped.clear();
+                stepping.moves();
                 let counted = stepping.take_due(counted);
                 stepping.counted.extend(counted.iter().map(key_of));
                 let mut text = stepping.marker.advance(end, &counted);
@@ -478,7 +502,7 @@ impl MainConnection {
     /// Writes the position inside the file's transaction.
     async fn write(&mut self, at: Position, doubt: Option<&Doubt>) -> Result<()> {
         let Some(stepping) = &mut self.stepping else { return Ok(()) };
-        stepping.dropped.clear();
+        stepping.moves();
         let text = match doubt {
             Some(doubt) => stepping.marker.announce(at, doubt),
             None => stepping.marker.advance(at, &[]),
@@ -496,7 +520,7 @@ impl MainConnection {
         let is_open = self.status.in_transaction || !self.status.autocommit;
         match &mut self.stepping {
             Some(stepping) if !is_open => {
-                stepping.dropped.clear();
+                stepping.moves();
                 stepping.ledger.advance(at, &[]).await
             }
             _ => Ok(()),
@@ -507,7 +531,7 @@ impl MainConnection {
         let is_opaque = worry == Worry::Opaque;
         let doubt = self.doubt(Some(worry), &single.class).await?;
         if let Some(stepping) = &mut self.stepping {
-            stepping.dropped.clear();
+            stepping.moves();
             match &doubt {
                 Some(doubt) => stepping.ledger.announce(single.start(), doubt).await?,
                 None => stepping.ledger.advance(single.start(), &[]).await?,
@@ -527,8 +551,14 @@ impl MainConnection {
         outcome
     }
 
-    /// Announces rows for a table that knows no transactions; false if it knows them.
-    pub(super) async fn announce_rows(&mut self, table: &ObjectName, at: Position) -> Result<bool> {
+    /// Announces rows for a table that knows no transactions; false if it knows them. Of what
+    /// begins at the position, `rows_in` rows are in already.
+    pub(super) async fn announce_rows(
+        &mut self,
+        table: &ObjectName,
+        at: Position,
+        rows_in: u64,
+    ) -> Result<bool> {
         let is_temporary = self.temporary.contains(&table.name.to_ascii_lowercase());
         let Some(stepping) = self.stepping.as_mut().filter(|_| !is_temporary) else {
             return Ok(false);
@@ -546,13 +576,15 @@ impl MainConnection {
         }
         let doubt = match stepping.resolve(table) {
             Some((schema, table)) => {
-                let before = doubt::rows(stepping.ledger.conn(), &schema, &table).await?;
+                let now = doubt::rows(stepping.ledger.conn(), &schema, &table).await?;
+                let before = now.saturating_sub(rows_in);
                 Doubt::Rows { schema, table, before }
             }
             None => Doubt::Unknown,
         };
-        stepping.dropped.clear();
+        stepping.moves();
         stepping.ledger.announce(at, &doubt).await?;
+        failpoint::pass("after announcing rows");
         Ok(true)
     }
 
@@ -592,9 +624,13 @@ impl MainConnection {
     /// Keeps in mind what a statement changes in what is known of tables.
     async fn learn(&mut self, class: &Class, single: &Single) -> Result<()> {
         let Some(stepping) = &mut self.stepping else { return Ok(()) };
+        let tokens = || Tokens::new(&single.text, single.rules, self.target);
         if class.kind == Kind::Trigger {
-            let tokens = Tokens::new(&single.text, single.rules, self.target);
-            stepping.has_triggers |= changes_tables(tokens);
+            stepping.has_triggers |= changes_tables(tokens());
+        }
+        let is_switch = || is_key_switch(class, &single.text, single.rules, self.target);
+        if !class.temporary && !is_switch() {
+            stepping.learn_numbering(class, tokens());
         }
         match class.kind {
             Kind::Use => {
@@ -659,7 +695,7 @@ fn inserted(single: &Single, affected: u64) -> Option<u64> {
 }
 
 /// Whether a trigger's body may change other tables than its own row.
-fn changes_tables(tokens: Tokens<'_>) -> bool {
+pub(super) fn changes_tables(tokens: Tokens<'_>) -> bool {
     let words = ["INTO", "UPDATE", "DELETE", "REPLACE", "CALL", "SELECT"];
     // `BEFORE INSERT ON t` and the like come first.
     let body = tokens.map(|spanned| spanned.token).skip_while(|token| !token.is("ROW"));
