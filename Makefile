@@ -1,10 +1,10 @@
 # Everything a contributor runs. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup mysql build fmt lint test openapi demo corpus bench bench-quick fuzz clean
+.PHONY: help setup mysql build fmt lint test test-sqlserver openapi demo corpus bench bench-quick fuzz clean
 
 help: ## List these targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## Install what the build and the tests need (Debian 12; root or sudo)
 	@scripts/setup
@@ -24,6 +24,11 @@ lint: setup ## Check format and lints
 
 test: setup mysql lint build ## Run every test against real servers
 	@scripts/cargo nextest run --workspace --locked
+
+test-sqlserver: setup ## Test against the SQL Server in DBFERRY_TEST_SQLSERVER=mssql://…
+	@test -n "$$DBFERRY_TEST_SQLSERVER" || { echo "make test-sqlserver: nothing was tested:" \
+	"DBFERRY_TEST_SQLSERVER names no server (mssql://user:password@host:port)" >&2; exit 1; }
+	@scripts/cargo nextest run -p engine --locked --run-ignored only --test-threads 1 -E 'test(/^sqlserver::/)'
 
 openapi: setup ## Write docs/openapi.json anew
 	@DBFERRY_WRITE_OPENAPI=1 scripts/cargo nextest run -p app --locked -E 'test(the_committed_description)'

@@ -11,4 +11,5 @@ mod load;
 mod mssql;
 mod plan;
 mod precheck;
+mod sqlserver;
 mod tds;

@@ -521,7 +521,12 @@ pub const PROPERTIES: Question = Question {
         text("parent_name", "po.name"),
         text("parent_type", "po.type"),
         text("column_name", "c.name"),
-        text("parameter_name", "pa.name"),
+        text(
+            "parameter_name",
+            "(SELECT pa.name FROM sys.parameters AS pa WHERE e.class = 2 AND pa.object_id = \
+             e.major_id AND pa.parameter_id = e.minor_id)",
+        )
+        .since("parameters", "parameter_id", "NULL"),
         text("index_name", "i.name"),
         text("type_name", "t.name"),
         text("trigger_name", "tr.name"),
@@ -534,8 +539,7 @@ pub const PROPERTIES: Question = Question {
            t.schema_id\nLEFT JOIN sys.table_types AS tt ON tt.user_type_id = t.user_type_id\nLEFT \
            JOIN sys.columns AS c ON e.minor_id > 0 AND ((e.class = 1 AND c.object_id = e.major_id) \
            OR (e.class = 8 AND c.object_id = tt.type_table_object_id)) AND c.column_id = \
-           e.minor_id\nLEFT JOIN sys.parameters AS pa ON e.class = 2 AND pa.object_id = e.major_id \
-           AND pa.parameter_id = e.minor_id\nLEFT JOIN sys.indexes AS i ON e.class = 7 AND \
+           e.minor_id\nLEFT JOIN sys.indexes AS i ON e.class = 7 AND \
            i.object_id = e.major_id AND i.index_id = e.minor_id\nLEFT JOIN sys.triggers AS tr ON \
            e.class = 1 AND tr.parent_class = 0 AND tr.object_id = e.major_id\nWHERE e.name <> \
            N'microsoft_database_tools_support'\nORDER BY e.class, e.major_id, e.minor_id, e.name",

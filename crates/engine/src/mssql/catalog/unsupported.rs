@@ -93,7 +93,7 @@ pub const ALL: [Kind; 31] = [
             "assemblies",
             OBJECT,
             &["assemblies"],
-            "FROM sys.assemblies AS x WHERE x.is_user_defined = 1 ORDER BY x.name",
+            "FROM sys.assemblies AS x WHERE CAST(x.is_user_defined AS int) = 1 ORDER BY x.name",
         ),
         "CLR assembly",
         "is not made, nor what it implements",
