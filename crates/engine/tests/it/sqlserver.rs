@@ -62,6 +62,12 @@ async fn is_babelfish(session: &mut Session) -> bool {
     number(session, QUESTION).await == 1
 }
 
+/// Says what a green test did not show.
+#[expect(clippy::print_stderr, reason = "whoever runs these tests has to see it")]
+fn not_shown(text: &str) {
+    eprintln!("NOT SHOWN: {text}");
+}
+
 /// An empty database.
 async fn made(database: &str) {
     dropped(&[database]).await;

@@ -194,7 +194,7 @@ fn cases(loses: &[(&str, Option<&str>)]) -> Vec<Case> {
             .iter()
             .any(|(name, lost)| *name == typed.name && lost.is_none_or(|lost| lost == value));
         if lost {
-            eprintln!("NOT SHOWN, because this server loses it: {} {value}", typed.name);
+            not_shown(&format!("this server loses it: {} {value}", typed.name));
         }
         lost
     };
