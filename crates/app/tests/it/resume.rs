@@ -42,10 +42,14 @@ fn an_import_that_dies_at_a_failpoint_is_resumed_on_mysql() {
 }
 
 fn check_failpoints(flavor: Flavor) {
-    let bench = Bench::start(flavor, dump(3));
+    check_failpoints_of(flavor, dump(3), &FAILPOINTS);
+}
+
+fn check_failpoints_of(flavor: Flavor, file: String, failpoints: &[(&str, &[u64])]) {
+    let bench = Bench::start(flavor, file);
     let mut failures = String::new();
-    for (name, counts) in FAILPOINTS {
-        for count in counts {
+    for (name, counts) in failpoints {
+        for count in *counts {
             let armed = format!("{name}:{count}");
             bench.prepare();
             let died = bench.import(&[]).env("DBFERRY_FAILPOINT", &armed).output().unwrap();

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use sandbox::Flavor;
 
-use super::{Bench, check_kills_of, text};
+use super::{check_failpoints_of, check_kills_of};
 
 /// Where the process dies, and after how many passes.
 const FAILPOINTS: [(&str, &[u64]); 4] = [
@@ -17,29 +17,12 @@ const FAILPOINTS: [(&str, &[u64]); 4] = [
 
 #[test]
 fn numbers_are_given_again_after_a_failpoint_on_mariadb() {
-    check_failpoints(Flavor::MariaDb);
+    check_failpoints_of(Flavor::MariaDb, numbered(2), &FAILPOINTS);
 }
 
 #[test]
 fn numbers_are_given_again_after_a_failpoint_on_mysql() {
-    check_failpoints(Flavor::MySql);
-}
-
-fn check_failpoints(flavor: Flavor) {
-    let bench = Bench::start(flavor, numbered(2));
-    let mut failures = String::new();
-    for (name, counts) in FAILPOINTS {
-        for count in counts {
-            let armed = format!("{name}:{count}");
-            bench.prepare();
-            let died = bench.import(&[]).env("DBFERRY_FAILPOINT", &armed).output().unwrap();
-            assert_eq!(died.status.code(), None, "{armed} was not reached: {}", text(&died.stderr));
-            if let Some(difference) = bench.resumed() {
-                writeln!(failures, "{armed}: {difference}").unwrap();
-            }
-        }
-    }
-    assert!(failures.is_empty(), "{failures}");
+    check_failpoints_of(Flavor::MySql, numbered(2), &FAILPOINTS);
 }
 
 #[test]
