@@ -39,6 +39,8 @@ pub const COMMENTS_MAX: usize = 16 * 1024;
 pub const OBJECTS_MAX: usize = 100_000;
 /// Settings and character sets that are listed.
 pub const SETTINGS_MAX: usize = 200;
+/// Bytes of definitions of tables that are kept, all together; those beyond it are not.
+pub const DEFINITIONS_BYTES_MAX: usize = 32 << 20;
 
 /// How a dump is read.
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +154,10 @@ pub struct Table {
     /// How its rows come; for the plan of an import.
     #[serde(skip)]
     pub loading: Loading,
+    /// Its last `CREATE TABLE` as it is written; for the plan of an import. `None` beyond
+    /// [`DEFINITIONS_BYTES_MAX`], and if it is not UTF-8.
+    #[serde(skip)]
+    pub definition: Option<Box<str>>,
 }
 
 /// A view, routine, trigger, event, sequence or account.

@@ -1,6 +1,7 @@
 //! `dbferry import --dry-run` as a program: its page, its document, its exit codes, and that it
 //! changes nothing.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -88,6 +89,72 @@ fn same_keys(value: &Value, schema: &Value) {
     keys.sort_unstable();
     required.sort_unstable();
     assert_eq!(keys, required);
+}
+
+/// Tables with all kinds of keys, one of them before those that it refers to.
+const KEYED: &str = "CREATE DATABASE shop; USE shop;
+    CREATE TABLE zone (id INT PRIMARY KEY, code CHAR(3), name VARCHAR(60), KEY by_name (name(10)), UNIQUE KEY one (code));
+    CREATE TABLE item (id INT NOT NULL AUTO_INCREMENT, zone INT, a INT, `odd ``name,` VARCHAR(60), PRIMARY KEY (id),
+        KEY by_a (a), KEY by_odd (`odd ``name,`, a), KEY item_zone (zone), FULLTEXT KEY words (`odd ``name,`),
+        CONSTRAINT item_zone FOREIGN KEY (zone) REFERENCES zone (id));
+    CREATE TABLE bare (id INT PRIMARY KEY, name VARCHAR(60));
+    CREATE TABLE small (id INT PRIMARY KEY, a INT, KEY by_a (a));
+    INSERT INTO zone SELECT seq, CONVERT(seq, CHAR), 'zone' FROM numbers.one;
+    INSERT INTO item SELECT seq, seq, seq, REPEAT('word ', 5) FROM numbers.one;
+    INSERT INTO bare SELECT seq, REPEAT('x', 50) FROM numbers.one;
+    INSERT INTO small VALUES (1, 1);";
+
+#[test]
+fn the_keys_that_wait_are_foreseen_by_name() {
+    for flavor in Flavor::ALL {
+        let server = Server::start_with(flavor, &crate::sameness::options()).unwrap();
+        let numbers = "CREATE DATABASE numbers; CREATE TABLE numbers.one AS WITH RECURSIVE n (seq) AS \
+                       (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < 400) SELECT seq FROM n; ";
+        server.sql(&format!("{numbers}{KEYED}")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("shop.sql");
+        let mut dump = server.dump_command().unwrap();
+        let dump = dump.args(["--databases", "shop", "--skip-extended-insert"]);
+        // Else the dump says what the server that it goes back to has executed.
+        let gtid = (flavor == Flavor::MySql).then_some("--set-gtid-purged=OFF");
+        let dump = dump.args(gtid);
+        let dump = dump.stdout(File::create(&file).unwrap()).output().unwrap();
+        assert!(dump.status.success(), "{}", text(&dump.stderr));
+        server.sql("DROP DATABASE shop").unwrap();
+
+        let small = ["--json", "--threads", "2", "--batch-bytes", "2000"];
+        let planned = names(&dry_run(&file, &server.url(None), &small));
+        let mut import = dbferry();
+        import.args(["import", "--no-progress", "--to", &server.url(None)]).arg(&file).args(small);
+        let imported = import.output().unwrap();
+        assert!(imported.status.success(), "{}", text(&imported.stderr));
+        let imported = names(&imported);
+        assert_eq!(planned, imported, "{flavor:?}");
+        assert_eq!(imported["shop.zone"], ["by_name"]);
+        assert!(imported["shop.item"].contains(&"by_odd".to_owned()), "{imported:?}");
+        assert_eq!(imported.len(), 2, "{imported:?}");
+    }
+}
+
+/// By table: the keys that wait, of a plan's or a report's document. Tables without any are left out.
+#[track_caller]
+fn names(output: &Output) -> BTreeMap<String, Vec<String>> {
+    let document: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+    let waiting = |table: &Value| -> Vec<String> {
+        let names = table.get("deferred_indexes").cloned().unwrap_or_default();
+        serde_json::from_value::<Option<Vec<String>>>(names).unwrap().unwrap_or_default()
+    };
+    let tables = document.get("report").unwrap_or(&document);
+    let all: Vec<(String, &Value)> = match &tables["tables"] {
+        Value::Object(tables) => tables.iter().map(|(name, table)| (name.clone(), table)).collect(),
+        tables => {
+            let tables = tables.as_array().unwrap().iter();
+            tables.map(|table| (table["name"].as_str().unwrap().to_owned(), table)).collect()
+        }
+    };
+    let named = all.into_iter().map(|(name, table)| (name, waiting(table)));
+    named.filter(|(_, names)| !names.is_empty()).collect()
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Options;
 use super::existing::{self, Existing};
+use super::indexes::deferral;
 use super::precheck::{self, Finding, SPACE_FACTOR, Severity};
 use crate::mysql::facts::{Flavor, ServerFacts};
 
@@ -113,6 +114,9 @@ pub struct TablePlan {
     pub insert_because: Option<&'static str>,
     /// Its ordinary keys are built after them, if it has any.
     pub indexes_after: bool,
+    /// The names of the keys and foreign keys that are built after them; `None` if the definition is
+    /// not written as a server tells it, so that only the run can say.
+    pub deferred_indexes: Option<Vec<String>>,
 }
 
 /// What the file holds, counted.
@@ -266,6 +270,13 @@ fn of_table(look: &Look<'_>) -> TablePlan {
         Some(_) => Some("they stay on one connection"),
         None => super::load_data_off(look.options, look.facts),
     };
+    let may_defer = look.options.defer_indexes && reason.is_none() && table.defined_line.is_some();
+    let deferred_indexes = match &table.definition {
+        _ if !may_defer => Some(Vec::new()),
+        // With checks on, what they refer to has to be there; that is not looked for here.
+        Some(text) => deferral::foreseen(text, !table.loading.foreign_key_checks),
+        None => None,
+    };
     TablePlan {
         name: match look.schema() {
             Some(schema) => format!("{schema}.{}", table.name),
@@ -278,9 +289,8 @@ fn of_table(look: &Look<'_>) -> TablePlan {
         reason,
         load_data: insert_because.is_none(),
         insert_because,
-        indexes_after: look.options.defer_indexes
-            && reason.is_none()
-            && table.defined_line.is_some(),
+        indexes_after: may_defer && deferred_indexes.as_ref().is_none_or(|names| !names.is_empty()),
+        deferred_indexes,
     }
 }
 

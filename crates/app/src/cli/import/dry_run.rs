@@ -25,6 +25,8 @@ use crate::size;
 
 /// Tables that the page shows; the JSON document has all.
 const TABLES_SHOWN: usize = 200;
+/// Keys of a table that the page names.
+const KEYS_SHOWN: usize = 5;
 /// Characters of a name that are shown.
 const NAME_WIDTH_MAX: usize = 50;
 
@@ -228,8 +230,23 @@ fn in_parallel(table: &TablePlan) -> String {
         None => "as LOAD DATA".to_owned(),
         Some(reason) => format!("as INSERT ({reason})"),
     };
-    let indexes = if table.indexes_after { ", its keys after them" } else { "" };
+    let indexes = match (&table.deferred_indexes, table.indexes_after) {
+        (_, false) => String::new(),
+        (None, true) => ", its keys after them".to_owned(),
+        (Some(names), true) => format!(", then {}", listed(names)),
+    };
     format!("in parallel, {rows}{indexes}")
+}
+
+/// Names of keys, the first of them.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(KEYS_SHOWN).map(|name| shortened(name)).collect();
+    let more = match names.len().saturating_sub(KEYS_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let word = if names.len() == 1 { "key" } else { "keys" };
+    format!("{word} {}{more}", shown.join(", "))
 }
 
 fn findings(page: &mut String, findings: &[Finding]) {
@@ -295,6 +312,8 @@ mod tests {
             load_data: is_parallel,
             insert_because: reason.map(|_| "they stay on one connection"),
             indexes_after: is_parallel,
+            deferred_indexes: is_parallel
+                .then(|| vec!["by_name".to_owned(), "by_price".to_owned()]),
         }
     }
 
@@ -361,7 +380,7 @@ mod tests {
         Disk      about 200 MB with indexes and logs, 5.00 GB are free
 
         TABLE            ROWS    BYTES  HOW
-        shop.item   1,000,000   100 MB  in parallel, as LOAD DATA, its keys after them
+        shop.item   1,000,000   100 MB  in parallel, as LOAD DATA, then keys by_name, by_price
         shop.log\n         12  1.20 kB  in order: it is small
 
         error    line 58: MySQL 9.7.0 refuses the sql_mode NO_AUTO_CREATE_USER (error 1231) [unknown_sql_mode]

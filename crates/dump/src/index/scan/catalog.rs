@@ -9,8 +9,8 @@ use super::super::demands::{Loading, table_traits};
 use super::super::features;
 use super::super::session::{Assigned, Value};
 use super::super::{
-    CharacterSet, ColumnLists, Database, DumpIndex, OBJECTS_MAX, Object, SETTINGS_MAX, Setting,
-    Table,
+    CharacterSet, ColumnLists, DEFINITIONS_BYTES_MAX, Database, DumpIndex, OBJECTS_MAX, Object,
+    SETTINGS_MAX, Setting, Table,
 };
 use crate::hazard::{self, Code, Hazards};
 use crate::insert::Head;
@@ -42,6 +42,7 @@ pub(super) struct Entry {
     pub(super) loading: Loading,
     /// The AUTO_INCREMENT column in its definition.
     auto_increment: Option<Vec<u8>>,
+    definition: Option<Box<str>>,
 }
 
 impl Entry {
@@ -64,6 +65,7 @@ impl Entry {
             order_noted: false,
             loading: Loading::default(),
             auto_increment: None,
+            definition: None,
         }
     }
 
@@ -107,6 +109,7 @@ impl Entry {
             statements: self.statements,
             column_lists,
             loading: self.loading,
+            definition: self.definition,
         }
     }
 }
@@ -153,6 +156,8 @@ pub(super) struct Catalog {
     surplus: Option<Entry>,
     places: HashMap<Key, usize>,
     recent: usize,
+    /// Bytes of the definitions that are kept.
+    definition_bytes: usize,
     unlisted: u64,
     views: Objects,
     routines: Objects,
@@ -297,12 +302,17 @@ impl Catalog {
     ) {
         let Some(object) = &class.object else { return };
         let facts = features::table_facts(text, rules, target);
+        let kept = std::str::from_utf8(text).ok().map(Box::<str>::from);
+        let kept = kept.filter(|kept| self.definition_bytes + kept.len() <= DEFINITIONS_BYTES_MAX);
+        let before = self.definition_bytes + kept.as_ref().map_or(0, |kept| kept.len());
         let entry = self.table(object.schema.as_deref(), &object.name, place);
+        let replaced = std::mem::replace(&mut entry.definition, kept);
         entry.defined_line = Some(place.line);
         entry.temporary = class.temporary;
         entry.engine = facts.engine;
         entry.has_binary |= facts.has_binary;
         entry.storage = facts.storage;
+        self.definition_bytes = before - replaced.map_or(0, |text| text.len());
     }
 
     /// Keeps what a definition says about how rows come.
@@ -349,7 +359,8 @@ impl Catalog {
     fn forget_placeholder(&mut self, key: &Key) {
         let Some(&at) = self.places.get(key) else { return };
         if self.tables[at].as_ref().is_some_and(|entry| entry.statements == 0) {
-            self.tables[at] = None;
+            let gone = self.tables[at].take().and_then(|entry| entry.definition);
+            self.definition_bytes -= gone.map_or(0, |text| text.len());
             self.places.remove(key);
         }
     }

@@ -131,6 +131,21 @@ pub fn plan(
     })
 }
 
+/// The names that [`plan`] will most likely give for the definition in a dump, if it is written as servers
+/// tell it; `None` if it is not, an empty list if nothing waits.
+pub fn foreseen(text: &str, parents_at_hand: bool) -> Option<Vec<String>> {
+    let told = text.trim_end().trim_end_matches(';');
+    let told = match told.strip_prefix("CREATE TABLE IF NOT EXISTS ") {
+        Some(rest) => format!("CREATE TABLE {rest}"),
+        None => told.to_owned(),
+    };
+    let definition = definition::parse(&told)?;
+    let names: BTreeSet<String> = definition.keys.into_iter().map(|key| key.name).collect();
+    let named = names.iter().map(|name| name.to_lowercase()).collect();
+    let circumstances = Circumstances { catalogue: names, named, parents_at_hand };
+    Some(plan("", "", &told, &circumstances).map_or_else(|_reason| Vec::new(), |plan| plan.names))
+}
+
 /// The keys that may wait. Servers list normal keys in the order of their making, so only the last
 /// of them keep their places.
 fn deferrable<'a>(
