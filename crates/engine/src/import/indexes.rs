@@ -30,11 +30,13 @@ use crate::run::failpoint;
 use crate::run::progress::Progress;
 use builder::{Builder, Setting};
 use deferral::{Deferral, Reason};
+use gauge::Gauge;
 use sight::{Created, MENTIONED_MAX, Waiting, may_be};
 
 pub mod builder;
 pub mod deferral;
 pub mod definition;
+pub mod gauge;
 pub mod promise;
 pub mod sight;
 #[cfg(test)]
@@ -117,6 +119,7 @@ struct Worker {
     jobs: mpsc::Sender<Job>,
     done: mpsc::Receiver<Built>,
     task: JoinSet<()>,
+    gauge: Gauge,
 }
 
 /// All that is known of indexes that wait.
@@ -316,9 +319,10 @@ impl Indexes {
             let Some(first) = self.pending.iter().find(|p| p.queued && ids.contains(&p.id)) else {
                 return;
             };
-            progress.set_activity(format!("building indexes of {}", first.deferral.shown()));
+            let shown = format!("building indexes of {}", first.deferral.shown());
+            progress.set_activity(shown.as_str());
             let built = match self.worker.as_mut() {
-                Some(worker) => worker.done.recv().await,
+                Some(worker) => worker.built(&shown, progress).await,
                 None => None,
             };
             match built {
@@ -356,6 +360,7 @@ impl Indexes {
             drop(worker.jobs);
             // A task that panicked has nothing left to close.
             let _ = worker.task.join_next().await;
+            worker.gauge.close().await;
         }
     }
 
@@ -363,7 +368,8 @@ impl Indexes {
         let worker = self.worker.get_or_insert_with(|| {
             let builder = Builder::new(self.endpoint.clone(), self.flavor);
             let builder = builder.signing(self.marker.clone(), SIGNATURES[1]);
-            Worker::start(builder)
+            let gauge = Gauge::new(self.endpoint.clone(), self.flavor, builder.building());
+            Worker::start(builder, gauge)
         });
         let pending = &mut self.pending[index];
         let setting = Setting {
@@ -422,12 +428,25 @@ pub struct Candidate {
 }
 
 impl Worker {
-    fn start(builder: Builder) -> Worker {
+    fn start(builder: Builder, gauge: Gauge) -> Worker {
         let (jobs, queue) = mpsc::channel(PENDING_MAX);
         let (sender, done) = mpsc::channel(PENDING_MAX);
         let mut task = JoinSet::new();
         task.spawn(work(builder, queue, sender));
-        Worker { jobs, done, task }
+        Worker { jobs, done, task, gauge }
+    }
+
+    /// What is built next; until then shows how far it is. Nothing if the task has ended.
+    async fn built(&mut self, shown: &str, progress: &Progress) -> Option<Built> {
+        loop {
+            tokio::select! {
+                built = self.done.recv() => return built,
+                () = tokio::time::sleep(gauge::ASK_EVERY) => {}
+            }
+            if let Some(percent) = self.gauge.percent().await {
+                progress.set_activity(format!("{shown}: {percent} %"));
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use engine::endpoint::Endpoint;
 use engine::error::ErrorKind;
 use engine::import::indexes::builder::{Builder, Setting};
 use engine::import::indexes::deferral::{Deferral, Presence};
+use engine::import::indexes::gauge::{Building, Gauge};
 use engine::import::indexes::sight::Created;
 use engine::import::session::SessionState;
 use engine::mysql::conn::Conn;
@@ -66,4 +67,55 @@ async fn what_is_taken_out_comes_back_on_mariadb() {
 #[tokio::test]
 async fn what_is_taken_out_comes_back_on_mysql() {
     check(sandbox::Flavor::MySql, Flavor::MySql).await;
+}
+
+/// A build of some seconds at most, asked about as often as the server answers.
+async fn percents(flavor: sandbox::Flavor) -> Vec<u8> {
+    let server = Server::start(flavor).unwrap();
+    server
+        .sql(
+            "CREATE DATABASE s; USE s; CREATE TABLE s.t (id INT PRIMARY KEY, a VARCHAR(60)) AS WITH RECURSIVE n \
+             (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 900) SELECT x.id * 1000 + y.id AS \
+             id, LEFT(SHA2(x.id * 1000 + y.id, 256), 40) AS a FROM n AS x, n AS y WHERE x.id < 200",
+        )
+        .unwrap();
+    let endpoint = Endpoint::parse(&server.url(None)).unwrap();
+    let mut builder = Conn::open(&endpoint, "test").await.unwrap();
+    let building = Building::default();
+    building.set(builder.id());
+    let ours = match flavor {
+        sandbox::Flavor::MariaDb => Flavor::MariaDb,
+        sandbox::Flavor::MySql => Flavor::MySql,
+    };
+    let mut gauge = Gauge::new(endpoint, ours, building);
+    let mut build =
+        std::pin::pin!(builder.query(b"ALTER TABLE s.t ADD KEY ka (a), ADD KEY kb (a, id)"));
+    let mut told = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            built = &mut build => {
+                built.unwrap();
+                break;
+            }
+            percent = gauge.percent() => told.extend(percent),
+        }
+    }
+    gauge.close().await;
+    told
+}
+
+#[tokio::test]
+async fn mariadb_tells_how_far_a_build_is() {
+    check_told(&percents(sandbox::Flavor::MariaDb).await);
+}
+
+#[tokio::test]
+async fn mysql_tells_how_far_a_build_is() {
+    check_told(&percents(sandbox::Flavor::MySql).await);
+}
+
+#[track_caller]
+fn check_told(told: &[u8]) {
+    assert!(told.iter().any(|percent| (1..100).contains(percent)), "{} answers", told.len());
 }

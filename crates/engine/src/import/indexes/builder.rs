@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::deferral::{self, Circumstances, Deferral, Presence, Reason, identifier};
 use super::definition;
+use super::gauge::Building;
 use super::sight::Created;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -31,6 +32,7 @@ pub struct Builder {
     /// What its connection signs in the ledger with.
     signature: Option<(Marker, &'static str)>,
     conn: Option<Conn>,
+    building: Building,
 }
 
 /// The session for a statement about indexes.
@@ -45,13 +47,18 @@ pub struct Setting {
 impl Builder {
     /// Nothing is opened yet.
     pub fn new(endpoint: Endpoint, flavor: Flavor) -> Builder {
-        Builder { endpoint, flavor, signature: None, conn: None }
+        Builder { endpoint, flavor, signature: None, conn: None, building: Building::default() }
     }
 
     /// Its connection shows whoever resumes that it still works.
     pub fn signing(mut self, marker: Option<Marker>, who: &'static str) -> Builder {
         self.signature = marker.map(|marker| (marker, who));
         self
+    }
+
+    /// Where its connection's number is told.
+    pub fn building(&self) -> Building {
+        self.building.clone()
     }
 
     /// Plans what `schema.table`, made by the file, can do without for now; foreign keys to tables
@@ -178,6 +185,7 @@ impl Builder {
             if let Some((marker, who)) = &self.signature {
                 marker.sign(&mut conn, who).await?;
             }
+            self.building.set(conn.id());
             self.conn = Some(conn);
         }
         let conn = self.conn.as_mut().ok_or_else(|| changed("the connection vanished"))?;
