@@ -5,7 +5,7 @@
 //! neighbours use the same one. Bounds are found by walking along the key, which reads no rows twice
 //! and needs no statistics to be right; statistics only decide how far a step goes.
 
-use super::table::{Bound, Column, Table};
+use super::mysql::table::{Bound, Column, Table};
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::conn::Conn;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::chunk::{Chunk, Walk};
 use super::connections::Connections;
 use super::lane::{self, Copied, Job, Shared};
-use super::session;
+use super::mysql::session;
 use super::sift::Part;
 use super::throttle::Throttle;
 use crate::endpoint::Endpoint;
@@ -139,11 +139,11 @@ pub async fn run(parts: Parts) -> Result<Rows> {
     let keys = Arc::new(keys);
     for reader in readers {
         let writer = session::writer(&target, flavor, "copy writer").await?;
-        connections.watch(&writer);
+        connections.watch(session::kill(&writer));
         let (teller, shared) = (teller.clone(), shared.clone());
         lanes.spawn(async move { or_tell(lane::run(reader, writer, shared).await, &teller).await });
         let builder = session::writer(&target, flavor, "copy keys").await?;
-        connections.watch(&builder);
+        connections.watch(session::kill(&builder));
         builders.tasks.spawn(build(
             builder,
             (flavor, throttle.clone()),

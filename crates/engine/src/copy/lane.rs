@@ -13,8 +13,8 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::chunk::Chunk;
 use super::data::Told;
-use super::rows::{Batch, Form};
-use super::table::Table;
+use super::mysql::rows::{Batch, Form};
+use super::mysql::table::Table;
 use super::throttle::Throttle;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
@@ -97,9 +97,24 @@ pub struct Shared {
 }
 
 /// From a reader to its writer.
-enum Step {
-    Batch(usize, Batch),
+#[derive(Debug)]
+enum Step<B> {
+    Batch(usize, B),
     End(usize, Chunk),
+}
+
+/// Where the batches of a chunk go.
+#[derive(Debug)]
+pub struct Outlet<B> {
+    job: usize,
+    steps: Sender<Step<B>>,
+}
+
+impl<B> Outlet<B> {
+    /// Waits until the writer has room; false if it has stopped.
+    pub async fn send(&mut self, batch: B) -> bool {
+        self.steps.send(Step::Batch(self.job, batch)).await.is_ok()
+    }
 }
 
 impl Job {
@@ -153,7 +168,7 @@ pub async fn run(mut reader: Conn, mut writer: Conn, shared: Shared) -> Result<(
     Ok((reader, writer))
 }
 
-async fn read_all(reader: &mut Conn, shared: &Shared, steps: Sender<Step>) -> Result<()> {
+async fn read_all(reader: &mut Conn, shared: &Shared, steps: Sender<Step<Batch>>) -> Result<()> {
     loop {
         let next = shared.queue.lock().await.recv().await;
         let Some((index, chunk)) = next else { return Ok(()) };
@@ -175,7 +190,7 @@ async fn read_chunk(
     job: &Job,
     index: usize,
     chunk: &Chunk,
-    steps: &Sender<Step>,
+    steps: &Sender<Step<Batch>>,
 ) -> Result<bool> {
     let mut selection = reader.select(job.selection(chunk).as_bytes()).await?;
     let mut batch = Batch::default();
@@ -205,7 +220,11 @@ fn written_max(cells: &Cells) -> usize {
     cells.iter().map(|cell| 2 * cell.map_or(0, <[u8]>::len) + AROUND).sum()
 }
 
-async fn write_all(writer: &mut Conn, shared: &Shared, mut steps: Receiver<Step>) -> Result<()> {
+async fn write_all(
+    writer: &mut Conn,
+    shared: &Shared,
+    mut steps: Receiver<Step<Batch>>,
+) -> Result<()> {
     let (mut rows, mut bytes, mut warnings) = (0, 0, 0);
     while let Some(step) = steps.recv().await {
         match step {

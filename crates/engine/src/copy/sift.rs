@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::chunk::{Chunk, Walk};
 use super::connections::Connections;
 use super::lane::{Job, TRIES};
-use super::session;
+use super::mysql::session;
 use super::verify::{self, Check};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -73,7 +73,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     for reader in readers {
         let writer = session::writer(parts.target, parts.flavor, "copy comparison").await?;
-        parts.connections.watch(&writer);
+        parts.connections.watch(session::kill(&writer));
         tasks.spawn(sift_all(reader, writer, Arc::clone(parts.jobs), Arc::clone(&queue)));
     }
     let mut readers = Vec::new();

@@ -15,20 +15,23 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::connections::Connections;
+use super::mysql::replica::{self, Asked, Lag};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::Conn;
 use crate::run::progress::Progress;
 use bucket::Bucket;
-use replica::{Asked, Lag};
 
 pub mod bucket;
-pub mod replica;
 
 /// How often servers are asked.
 pub const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// Batches are not made smaller than this because of a rate.
 pub const BATCH_BYTES_MIN: usize = 64 << 10;
+/// How long a server may take to answer.
+pub const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// The most replicas that are asked.
+pub const REPLICAS_MAX: usize = 100;
 /// How long one pause may last.
 pub const PAUSE_MAX: Duration = Duration::from_secs(12 * 3600);
 

@@ -40,9 +40,11 @@ pub struct Check {
 
 /// What a side says of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Sum {
-    rows: u64,
-    digest: String,
+pub struct Sum {
+    /// How many rows it has.
+    pub rows: u64,
+    /// Alike for alike rows, in any order.
+    pub digest: String,
 }
 
 /// What has to be compared. Tables whose rows made the target warn are compared by digest whatever

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::catalog::{self, Database};
-use super::chunk::Walk;
-use super::connections::Connections;
-use super::data::Arrived;
-use super::lane::{Job, Way};
-use super::report::{Failure, Report, SnapshotReport, TableReport, Verified};
-use super::throttle::{self, Throttle};
-use super::{LANES_MAX, Options, session, snapshot, verify};
+use super::{session, snapshot};
+use crate::copy::chunk::Walk;
+use crate::copy::connections::Connections;
+use crate::copy::course::or_stopped;
+use crate::copy::data::Arrived;
+use crate::copy::lane::{Job, Way};
+use crate::copy::report::{Failure, Report, TableReport, Verified};
+use crate::copy::throttle::{self, Throttle};
+use crate::copy::{LANES_MAX, Options, verify};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::Surroundings;
@@ -32,7 +34,7 @@ pub async fn run(
     let mut report = Report { lanes: options.lanes, ..Report::default() };
     let connections = Connections::default();
     let work = compare(source, target, options, &connections, surroundings, &mut report);
-    let outcome = super::or_stopped(&surroundings.stop, work).await;
+    let outcome = or_stopped(&surroundings.stop, work).await;
     if outcome.is_err() {
         connections.end().await;
     }
@@ -64,9 +66,9 @@ async fn compare(
     let readers = options.lanes.clamp(1, LANES_MAX) + 1;
     let stop = &surroundings.stop;
     let mut snapshot = snapshot::open(source, &source_facts, readers, &tables, stop).await?;
-    snapshot.readers.iter().for_each(|reader| connections.watch(reader));
+    snapshot.readers.iter().for_each(|reader| connections.watch(session::kill(reader)));
     report.notes.append(&mut snapshot.notes);
-    report.snapshot = Some(SnapshotReport::of(&snapshot));
+    report.snapshot = Some(snapshot.told());
     let mut jobs = Vec::new();
     // Whatever its collations are, only the same kind of server is sure to order as the source does.
     let is_translated =
@@ -91,7 +93,7 @@ async fn compare(
     let mut pairs = Vec::new();
     for reader in readers {
         let conn = session::writer(target, target_facts.flavor, "copy comparison").await?;
-        connections.watch(&conn);
+        connections.watch(session::kill(&conn));
         pairs.push((reader, conn));
     }
     for (job, table) in jobs.iter().zip(&cut) {
