@@ -26,14 +26,16 @@ use connections::Connections;
 use course::or_stopped;
 use data::Arrived;
 use finding::Finding;
-use lane::{Job, Way};
+use mysql::carrier::MySqlCarrier;
 use mysql::catalog::{self, Database};
+use mysql::job::{Job, Way};
 use mysql::journal::{self, Journal};
 use mysql::objects::{self, Making};
 use mysql::publish::{self, Place};
 use mysql::rename::Renaming;
 use mysql::resume::{self, Inheritance};
 use mysql::snapshot::{self, Snapshot};
+use mysql::watcher::Watcher;
 use mysql::{conversion, plan, precheck, session};
 use past::{Head, Past, Wait};
 use report::{Failure, Report, TableReport, Verified};
@@ -285,7 +287,8 @@ impl Run<'_> {
         let sides = (self.source, self.target);
         let limits = &self.options.throttle;
         // Ends with this function: the target changes only when nothing waits any more.
-        let _watching = throttle::watch(self.throttle, limits, sides, self.connections).await?;
+        let watcher = Watcher::begin(limits, sides, self.connections);
+        let _watching = throttle::watch(self.throttle, limits, watcher).await?;
         self.throttle.clear().await?;
         let mut there = session::catalogue(self.source).await?;
         self.connections.watch(session::kill(&there));
@@ -397,7 +400,7 @@ impl Run<'_> {
         Planned { databases, makes, kept, is_translated }: Planned<'_>,
         readers: Vec<Conn>,
         report: &mut Report,
-    ) -> Result<(Arc<Vec<Job>>, data::Rows)> {
+    ) -> Result<(Arc<Vec<Job>>, data::Rows<MySqlCarrier>)> {
         let order = plan::order(databases);
         let flavor = known.target.flavor;
         let way = Way {
@@ -419,16 +422,15 @@ impl Run<'_> {
         let inherited: Vec<bool> = order.iter().map(|(d, t)| kept.has(*d, name(*d, *t))).collect();
         let (sifted, readers) = self.sift(known, &jobs, &inherited, readers).await?;
         let keys = order.iter().map(|(d, t)| match kept.has_keys(*d, name(*d, *t)) {
-            true => None,
-            false => makes[*d][*t].keys.clone(),
+            true => Vec::new(),
+            false => makes[*d][*t].keys.iter().cloned().collect(),
         });
         let rows = data::run(data::Parts {
+            carrier: MySqlCarrier { target: self.target.clone(), flavor },
             jobs: Arc::clone(&jobs),
             keys: keys.collect(),
             readers,
             sifted,
-            target: self.target.clone(),
-            flavor,
             connections: self.connections.clone(),
             progress: Arc::clone(&self.surroundings.progress),
             throttle: self.throttle.clone(),
@@ -451,11 +453,12 @@ impl Run<'_> {
         if !inherited.contains(&true) {
             return Ok((Vec::new(), readers));
         }
+        let flavor = known.target.flavor;
+        let carrier = &MySqlCarrier { target: self.target.clone(), flavor };
         let parts = sift::Parts {
+            carrier,
             jobs,
             inherited,
-            target: self.target,
-            flavor: known.target.flavor,
             connections: self.connections,
             progress: &self.surroundings.progress,
             chunk_bytes: self.options.chunk_bytes,
@@ -467,14 +470,14 @@ impl Run<'_> {
     async fn finish_tables(
         &self,
         jobs: &Arc<Vec<Job>>,
-        rows: data::Rows,
+        rows: data::Rows<MySqlCarrier>,
         report: &mut Report,
     ) -> Result<()> {
         let data::Rows { tables, pairs, builders } = rows;
         let checks = verify::checks(jobs, &tables, self.options.verify);
         let began = Instant::now();
         let compare = async {
-            let compared = verify::run(jobs, checks, pairs, self.throttle).await;
+            let compared = verify::run::<MySqlCarrier>(jobs, checks, pairs, self.throttle).await;
             (compared, began.elapsed())
         };
         let (built, (compared, took)) = tokio::join!(builders.finish(), compare);

@@ -1,8 +1,11 @@
 //! Copying between servers of MySQL's family.
 
+pub mod carrier;
 pub mod catalog;
 pub mod comparison;
 pub mod conversion;
+pub mod digest;
+pub mod job;
 pub mod journal;
 pub mod objects;
 pub mod plan;
@@ -16,3 +19,6 @@ pub mod session;
 pub mod snapshot;
 pub mod staging;
 pub mod table;
+pub mod transfer;
+pub mod walk;
+pub mod watcher;

@@ -7,13 +7,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::carrier::MySqlCarrier;
 use super::catalog::{self, Database};
+use super::job::{Job, Way};
+use super::watcher::Watcher;
 use super::{session, snapshot};
-use crate::copy::chunk::Walk;
+use crate::copy::carrier::Carrier;
 use crate::copy::connections::Connections;
 use crate::copy::course::or_stopped;
 use crate::copy::data::Arrived;
-use crate::copy::lane::{Job, Way};
 use crate::copy::report::{Failure, Report, TableReport, Verified};
 use crate::copy::throttle::{self, Throttle};
 use crate::copy::{LANES_MAX, Options, verify};
@@ -59,7 +61,8 @@ async fn compare(
     let target_facts = facts::gather(&mut here).await?;
     let throttle = Throttle::new(&options.throttle, Arc::clone(&surroundings.progress));
     let sides = (source, target);
-    let _watching = throttle::watch(&throttle, &options.throttle, sides, connections).await?;
+    let watcher = Watcher::begin(&options.throttle, sides, connections);
+    let _watching = throttle::watch(&throttle, &options.throttle, watcher).await?;
     throttle.clear().await?;
     let names: Vec<&str> = options.databases.iter().map(|(from, _)| from.as_str()).collect();
     let tables = catalog::tables_of(&mut there, &names).await?;
@@ -104,7 +107,8 @@ async fn compare(
     }
     let began = Instant::now();
     let checks = verify::checks(&jobs, &cut, options.verify);
-    let (differences, _pairs) = verify::run(&Arc::new(jobs), checks, pairs, &throttle).await?;
+    let (differences, _pairs) =
+        verify::run::<MySqlCarrier>(&Arc::new(jobs), checks, pairs, &throttle).await?;
     report.verify_seconds = began.elapsed().as_secs_f64();
     report.verified = options.verify;
     report.differences = differences;
@@ -132,8 +136,11 @@ async fn cut(jobs: &[Job], mut walker: Option<Conn>, options: &Options) -> Resul
     for job in jobs {
         let mut arrived = Arrived::default();
         let bytes = if is_counted { u64::MAX } else { options.chunk_bytes };
-        let mut walk = Walk::new(&job.source, &job.table, bytes);
-        while let Some(chunk) = walk.next(walker.as_mut()).await? {
+        let mut walk = MySqlCarrier::walk(job, bytes);
+        while let Some(chunk) = MySqlCarrier::next(&mut walk, job, walker.as_mut())
+            .await
+            .map_err(|error| error.on(Side::Source))?
+        {
             arrived.chunks.push(chunk);
         }
         all.push(arrived);
