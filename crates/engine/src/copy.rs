@@ -143,3 +143,33 @@ fn not_yet() -> Error {
     let text = "copies between SQL Servers are not there yet";
     Error::new(ErrorKind::Usage, Side::Internal, text)
 }
+
+#[test]
+fn a_copy_stays_within_a_family() {
+    let options = Options {
+        databases: Vec::new(),
+        lanes: 1,
+        verify: Verified::None,
+        replace: false,
+        definer: Definer::Keep,
+        load_data: false,
+        chunk_bytes: 1,
+        throttle: Limits::none(),
+        collations: BTreeMap::new(),
+        skip_unsupported: false,
+        tag: String::new(),
+        past: Past::Remove,
+    };
+    let progress = crate::run::progress::Progress::new();
+    let surroundings = Surroundings { progress, stop: crate::run::stop::Stop::new() };
+    let check = |from: &str, to: &str| {
+        let parsed = |url: &str| Endpoint::parse(&format!("{url}://a@localhost")).unwrap();
+        let (from, to) = (parsed(from), parsed(to));
+        let course = course_of(Scope::new(&from, &to, &options, &surroundings));
+        course.err().map(|failure| failure.error.message)
+    };
+    assert_eq!(check("mysql", "mariadb"), None);
+    let refused = check("mssql", "mariadb").unwrap();
+    assert!(refused.contains("--from is mssql://") && refused.contains("--to is mysql://"));
+    assert!(check("mysql", "mssql").is_some());
+}
