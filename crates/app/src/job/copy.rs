@@ -147,7 +147,7 @@ impl Ready {
         let mut conn = Conn::open(&self.target, "copy").await?;
         let found = remains(&mut conn, &self.names).await?;
         for tag in found.iter().filter_map(|name| tag_of(name)).collect::<BTreeSet<_>>() {
-            for repaired in copy::repair(&self.target, Some(tag), Wait::ForDead).await? {
+            for repaired in copy::repair(&self.target, Some(tag), Wait::Ended).await? {
                 tracing::info!(tag, what = repaired.what, "tidied up after an attempt");
             }
         }

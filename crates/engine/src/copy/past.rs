@@ -28,6 +28,8 @@ pub enum Wait {
     None,
     /// A server may take a while to notice that a process was killed: up to [`LOCK_WAIT_SECS`] each.
     ForDead,
+    /// The same, but they have no right to go on if they live: what keeps them alive on the server is ended.
+    Ended,
 }
 
 /// What became of a copy that had died.
@@ -71,7 +73,7 @@ impl Wait {
     pub fn seconds(self) -> u32 {
         match self {
             Wait::None => 0,
-            Wait::ForDead => LOCK_WAIT_SECS,
+            Wait::ForDead | Wait::Ended => LOCK_WAIT_SECS,
         }
     }
 }

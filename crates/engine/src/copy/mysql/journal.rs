@@ -122,6 +122,18 @@ impl Journal {
         lock(conn, &self.name, wait).await
     }
 
+    /// Ends the connection that has the lock, if any has: a process that stands still keeps it, and its
+    /// server does not notice. Nothing if the account may not.
+    pub async fn evict(&self, conn: &mut Conn) -> Result<()> {
+        let holder = conn.scalar(&format!("SELECT IS_USED_LOCK({})", literal(&self.name))).await?;
+        let Some(holder) = holder.and_then(|id| id.parse::<u64>().ok()) else { return Ok(()) };
+        match conn.query(format!("KILL CONNECTION {holder}").as_bytes()).await {
+            Err(error) if conn.is_broken() => Err(error),
+            // It may be gone by itself.
+            Err(_) | Ok(_) => Ok(()),
+        }
+    }
+
     /// Gives that lock back.
     pub async fn give_back(&self, conn: &mut Conn) -> Result<()> {
         let sql = format!("SELECT RELEASE_LOCK({})", literal(&self.name));
@@ -204,7 +216,7 @@ async fn repair_those(
     if !dead.is_empty() {
         let facts = facts::gather(&mut conn).await?;
         for tag in dead.into_iter().take(COPIES_MAX) {
-            repaired.extend(repair_one(target, &facts, tag, wait.seconds()).await?);
+            repaired.extend(repair_one(target, &facts, tag, wait).await?);
         }
     }
     conn.close().await;
@@ -216,11 +228,14 @@ async fn repair_one(
     target: &Endpoint,
     facts: &ServerFacts,
     tag: &str,
-    wait: u32,
+    wait: Wait,
 ) -> Result<Option<Repaired>> {
     let mut conn = session::writer(target, facts.flavor, "copy repair").await?;
     let journal = Journal::new(tag);
-    if !lock(&mut conn, &journal.name, wait).await? {
+    if wait == Wait::Ended {
+        journal.evict(&mut conn).await?;
+    }
+    if !lock(&mut conn, &journal.name, wait.seconds()).await? {
         return Ok(None);
     }
     let what = match journal.undo(&mut conn, facts).await? {

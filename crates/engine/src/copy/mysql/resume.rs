@@ -95,6 +95,10 @@ pub async fn claim(
         }
         // One that had made nothing yet is of no use, and nobody's business while it lives.
         let wait = if is_own || meets { LOCK_WAIT_SECS } else { 0 };
+        if is_own {
+            // Of the attempts of one job only the last has the right to write.
+            journal.evict(conn).await?;
+        }
         if !journal.take(conn, wait).await? {
             if wait == 0 {
                 continue;
