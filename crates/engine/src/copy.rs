@@ -22,43 +22,39 @@ use crate::import::{Surroundings, target_of};
 use crate::mysql::conn::Conn;
 use crate::mysql::facts::{self, ServerFacts};
 use crate::run::failpoint;
-use crate::run::stop::Stop;
-use catalog::Database;
 use connections::Connections;
-use conversion::Finding;
+use course::or_stopped;
 use data::Arrived;
-use journal::{Journal, Wait};
-use lane::{Job, Way};
-use objects::Making;
-use publish::Place;
-use rename::Renaming;
-use report::{Failure, Report, SnapshotReport, TableReport, Verified};
-use resume::{Head, Inheritance, Past};
-use snapshot::Snapshot;
+use finding::Finding;
+use mysql::carrier::MySqlCarrier;
+use mysql::catalog::{self, Database};
+use mysql::job::{Job, Way};
+use mysql::journal::{self, Journal};
+use mysql::objects::{self, Making};
+use mysql::publish::{self, Place};
+use mysql::rename::Renaming;
+use mysql::resume::{self, Inheritance};
+use mysql::snapshot::{self, Snapshot};
+use mysql::watcher::Watcher;
+use mysql::{conversion, plan, precheck, session};
+use past::{Head, Past, Wait};
+use report::{Failure, Report, TableReport, Verified};
 use staging::Staging;
 use throttle::{Limits, Throttle};
 
-pub mod catalog;
+pub mod carrier;
 pub mod chunk;
-pub mod comparison;
 pub mod connections;
-pub mod conversion;
+pub mod course;
 pub mod data;
-pub mod journal;
+pub mod finding;
 pub mod lane;
-pub mod objects;
-pub mod plan;
-pub mod precheck;
-pub mod publish;
-pub mod rename;
+pub mod mysql;
+pub mod past;
 pub mod report;
-pub mod resume;
-pub mod rows;
-pub mod session;
+pub mod request;
 pub mod sift;
-pub mod snapshot;
 pub mod staging;
-pub mod table;
 pub mod throttle;
 pub mod verify;
 
@@ -218,7 +214,7 @@ impl Run<'_> {
         let target = facts::gather(&mut here).await?;
         let same_server = is_same_server(&there, &here);
         let folds_case = target.lower_case_table_names != 0;
-        precheck::request(&self.options.databases, same_server, folds_case)?;
+        request::check(self.source.family, &self.options.databases, same_server, folds_case)?;
         for (from, _) in &self.options.databases {
             precheck::source(&mut there, from).await?;
         }
@@ -291,20 +287,21 @@ impl Run<'_> {
         let sides = (self.source, self.target);
         let limits = &self.options.throttle;
         // Ends with this function: the target changes only when nothing waits any more.
-        let _watching = throttle::watch(self.throttle, limits, sides, self.connections).await?;
+        let watcher = Watcher::begin(limits, sides, self.connections);
+        let _watching = throttle::watch(self.throttle, limits, watcher).await?;
         self.throttle.clear().await?;
         let mut there = session::catalogue(self.source).await?;
-        self.connections.watch(&there);
+        self.connections.watch(session::kill(&there));
         let mut snapshot = self.snapshot(&mut there, known, report).await?;
         let read = self.read_databases(&mut there, known).await?;
         let (databases, is_translated) = self.convert(read.clone(), known, report)?;
 
         let mut main = session::writer(self.target, known.target.flavor, "copy").await?;
-        self.connections.watch(&main);
+        self.connections.watch(session::kill(&main));
         let journal = Journal::new(&self.options.tag);
         journal.sign(&mut main).await?;
         journal.open(&mut main).await?;
-        let head = Head::new(&there, &self.options.databases);
+        let head = Head::new(there.server_identity(), &self.options.databases);
         let mut kept = self.inherit(&mut main, known, (&head, &databases), report).await?;
         journal.describe(&mut main, &resume::entries(&databases, &head)).await?;
         report.resumable = true;
@@ -360,7 +357,7 @@ impl Run<'_> {
         let converted = conversion::convert(databases, &known.source, &known.target, told);
         report.notes.extend(converted.remarks);
         report.findings = converted.obstacles;
-        conversion::judge(&report.findings)?;
+        finding::judge(&report.findings)?;
         Ok((converted.databases, converted.is_translated))
     }
 
@@ -377,9 +374,9 @@ impl Run<'_> {
         let stop = &self.surroundings.stop;
         let mut snapshot =
             snapshot::open(self.source, &known.source, readers, &tables, stop).await?;
-        snapshot.readers.iter().for_each(|reader| self.connections.watch(reader));
+        snapshot.readers.iter().for_each(|reader| self.connections.watch(session::kill(reader)));
         report.notes.append(&mut snapshot.notes);
-        report.snapshot = Some(SnapshotReport::of(&snapshot));
+        report.snapshot = Some(snapshot.told());
         Ok(snapshot)
     }
 
@@ -403,7 +400,7 @@ impl Run<'_> {
         Planned { databases, makes, kept, is_translated }: Planned<'_>,
         readers: Vec<Conn>,
         report: &mut Report,
-    ) -> Result<(Arc<Vec<Job>>, data::Rows)> {
+    ) -> Result<(Arc<Vec<Job>>, data::Rows<MySqlCarrier>)> {
         let order = plan::order(databases);
         let flavor = known.target.flavor;
         let way = Way {
@@ -425,16 +422,15 @@ impl Run<'_> {
         let inherited: Vec<bool> = order.iter().map(|(d, t)| kept.has(*d, name(*d, *t))).collect();
         let (sifted, readers) = self.sift(known, &jobs, &inherited, readers).await?;
         let keys = order.iter().map(|(d, t)| match kept.has_keys(*d, name(*d, *t)) {
-            true => None,
-            false => makes[*d][*t].keys.clone(),
+            true => Vec::new(),
+            false => makes[*d][*t].keys.iter().cloned().collect(),
         });
         let rows = data::run(data::Parts {
+            carrier: MySqlCarrier { target: self.target.clone(), flavor },
             jobs: Arc::clone(&jobs),
             keys: keys.collect(),
             readers,
             sifted,
-            target: self.target.clone(),
-            flavor,
             connections: self.connections.clone(),
             progress: Arc::clone(&self.surroundings.progress),
             throttle: self.throttle.clone(),
@@ -457,11 +453,12 @@ impl Run<'_> {
         if !inherited.contains(&true) {
             return Ok((Vec::new(), readers));
         }
+        let flavor = known.target.flavor;
+        let carrier = &MySqlCarrier { target: self.target.clone(), flavor };
         let parts = sift::Parts {
+            carrier,
             jobs,
             inherited,
-            target: self.target,
-            flavor: known.target.flavor,
             connections: self.connections,
             progress: &self.surroundings.progress,
             chunk_bytes: self.options.chunk_bytes,
@@ -473,14 +470,14 @@ impl Run<'_> {
     async fn finish_tables(
         &self,
         jobs: &Arc<Vec<Job>>,
-        rows: data::Rows,
+        rows: data::Rows<MySqlCarrier>,
         report: &mut Report,
     ) -> Result<()> {
         let data::Rows { tables, pairs, builders } = rows;
         let checks = verify::checks(jobs, &tables, self.options.verify);
         let began = Instant::now();
         let compare = async {
-            let compared = verify::run(jobs, checks, pairs, self.throttle).await;
+            let compared = verify::run::<MySqlCarrier>(jobs, checks, pairs, self.throttle).await;
             (compared, began.elapsed())
         };
         let (built, (compared, took)) = tokio::join!(builders.finish(), compare);
@@ -511,10 +508,10 @@ impl Run<'_> {
         (databases, kept): (&[Database], &mut Inheritance),
         report: &mut Report,
     ) -> Result<Vec<Vec<plan::TableMake>>> {
-        let renaming = staging.renaming(&self.options.databases);
+        let renaming = mysql::staging::renaming(staging, &self.options.databases);
         let (mut makes, mut first_refused) = (Vec::new(), None);
         for (index, database) in databases.iter().enumerate() {
-            staging.make(main, index, database).await?;
+            mysql::staging::make(main, staging, index, database).await?;
         }
         if !kept.is_empty() {
             kept.adopt(main, &known.target, (staging, databases)).await?;
@@ -523,7 +520,9 @@ impl Run<'_> {
             let schema = staging.of(index);
             let tables = database.tables.iter().map(|table| plan::table(schema, table, &renaming));
             makes.push(tables.collect::<Vec<_>>());
-            let refused = staging.make_tables(main, index, database, &makes[index], kept).await?;
+            let refused =
+                mysql::staging::make_tables(main, staging, index, database, &makes[index], kept)
+                    .await?;
             report
                 .findings
                 .extend(refused.iter().map(|(object, e)| Finding::refused(object.clone(), e)));
@@ -645,18 +644,6 @@ impl Run<'_> {
 
 fn shown(job: &Job) -> String {
     format!("{}.{}", job.source, job.table.name)
-}
-
-async fn or_stopped<T>(stop: &Stop, work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        outcome = work => outcome,
-        () = stop.asked() => Err(interrupted()),
-    }
-}
-
-/// The error of a copy that was stopped.
-pub(crate) fn interrupted() -> Error {
-    Error::new(ErrorKind::Interrupted, Side::Internal, "copy interrupted")
 }
 
 /// Fails if the rows are not the same.

@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use engine::copy::chunk::CHUNK_BYTES;
+use engine::copy::past::Past;
 use engine::copy::report::{Failure, Report, Verified};
-use engine::copy::resume::Past;
-use engine::copy::throttle::Limits;
-use engine::copy::throttle::replica::REPLICAS_MAX;
+use engine::copy::throttle::{Limits, REPLICAS_MAX};
 use engine::copy::{self, LANES_MAX, Options};
 use engine::endpoint::Endpoint;
 use engine::import::Surroundings;
@@ -274,7 +273,9 @@ async fn copy(settings: &Settings) -> Result<Report, Failure> {
     let Settings { source, target, options, .. } = settings;
     let outcome = match settings.doing {
         Doing::Copy => copy::run(source, target, options, &surroundings).await,
-        Doing::Compare => copy::comparison::run(source, target, options, &surroundings).await,
+        Doing::Compare => {
+            copy::mysql::comparison::run(source, target, options, &surroundings).await
+        }
         Doing::Preview => copy::preview(source, target, options, &surroundings).await,
     };
     if let Some(drawing) = drawing {

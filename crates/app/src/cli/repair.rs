@@ -4,7 +4,8 @@
 //! `--forget` the indexes that tables wait for; never a row. Runs that still go on are left alone.
 
 use clap::Args as ClapArgs;
-use engine::copy::journal::{self, Wait};
+use engine::copy::mysql::journal;
+use engine::copy::past::Wait;
 use engine::endpoint::Endpoint;
 use engine::error::Error;
 use engine::import::fast::{self, Repaired, Unrestored};

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::copy::chunk::CHUNK_BYTES;
-use engine::copy::journal::{self, Wait};
+use engine::copy::mysql::journal;
+use engine::copy::past::{Past, Wait};
 use engine::copy::report::{Report, Verified};
-use engine::copy::resume::Past;
 use engine::copy::staging::{PREFIX, Staging};
 use engine::copy::{self, LANES_MAX, Options};
 use engine::endpoint::Endpoint;

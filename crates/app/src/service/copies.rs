@@ -11,7 +11,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use engine::copy::precheck;
+use engine::copy::request;
+use engine::endpoint::Family;
 use serde::{Deserialize, Serialize};
 use store::{
     Cancelled, Error as StoreError, Idempotency, Instance, Job, JobFilter, NewJob, Page, State,
@@ -294,7 +295,7 @@ pub async fn create(app: &App, account: i64, new: NewCopy) -> Result<Copy, Obsta
     check_instances(new.terms, &source, &target)?;
     let is_name = |name: &String| (1..=NAME_MAX).contains(&name.chars().count());
     let are_names = new.databases.iter().all(|(from, to)| is_name(from) && is_name(to));
-    if !are_names || precheck::request(&new.databases, false, false).is_err() {
+    if !are_names || request::check(Family::MySql, &new.databases, false, false).is_err() {
         return Err(match new.terms {
             Terms::Cloud => Obstacle::NoDatabase,
             Terms::Own => Refusal::Invalid("databases").into(),

@@ -4,12 +4,12 @@
 //! try, within [`END_MAX`]; a server that does not answer ends them by itself.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-
-use crate::mysql::conn::{Conn, KillHandle};
 
 /// How long ending all connections may take.
 pub const END_MAX: Duration = Duration::from_secs(10);
@@ -17,29 +17,52 @@ pub const END_MAX: Duration = Duration::from_secs(10);
 /// The connections that were opened.
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
-    handles: Arc<Mutex<Vec<KillHandle>>>,
+    kills: Arc<Mutex<Vec<Kill>>>,
+}
+
+/// What ends one connection from outside.
+pub struct Kill {
+    server: String,
+    id: u64,
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Kill {
+    /// `server` tells its server from others, `id` is its number there; `end`, once polled, has the server
+    /// end it, over another connection.
+    pub fn new(
+        server: impl Into<String>,
+        id: u64,
+        end: impl Future<Output = ()> + Send + 'static,
+    ) -> Kill {
+        Kill { server: server.into(), id, end: Box::pin(end) }
+    }
+}
+
+impl fmt::Debug for Kill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kill").field("server", &self.server).field("id", &self.id).finish()
+    }
 }
 
 impl Connections {
     /// Takes note of a connection.
-    pub fn watch(&self, conn: &Conn) {
-        self.handles.lock().unwrap_or_else(PoisonError::into_inner).push(conn.kill_handle());
+    pub fn watch(&self, kill: Kill) {
+        self.kills.lock().unwrap_or_else(PoisonError::into_inner).push(kill);
     }
 
     /// The numbers of those that one server has, or had.
-    pub fn ids(&self, server_identity: &str) -> BTreeSet<u64> {
-        let handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
-        let there = handles.iter().filter(|handle| handle.server_identity() == server_identity);
-        there.map(KillHandle::id).collect()
+    pub fn ids(&self, server: &str) -> BTreeSet<u64> {
+        let kills = self.kills.lock().unwrap_or_else(PoisonError::into_inner);
+        kills.iter().filter(|kill| kill.server == server).map(|kill| kill.id).collect()
     }
 
     /// Ends them all.
     pub async fn end(&self) {
-        let handles =
-            std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = std::mem::take(&mut *self.kills.lock().unwrap_or_else(PoisonError::into_inner));
         let mut kills = JoinSet::new();
-        for handle in handles {
-            kills.spawn(async move { handle.kill_connection().await });
+        for kill in all {
+            kills.spawn(kill.end);
         }
         // What cannot be ended ends by itself, or shows when the target is tidied.
         let _ = tokio::time::timeout(END_MAX, kills.join_all()).await;

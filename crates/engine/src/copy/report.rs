@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::conversion::Finding;
-use super::snapshot::{Mode, Position, Snapshot};
+use super::finding::Finding;
 use super::throttle::ThrottleReport;
 
 /// What became of a copy, whether it succeeded or not.
@@ -63,16 +62,41 @@ pub struct SnapshotReport {
     pub mode: Mode,
     /// How long the source's writers had to wait, in milliseconds.
     pub locked_ms: u64,
-    /// Where the binary log was.
-    pub position: Position,
+    /// Where the source's log was; nothing where a family has no such thing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
 }
 
-impl SnapshotReport {
-    /// What is told of a snapshot.
-    pub fn of(snapshot: &Snapshot) -> SnapshotReport {
-        let Snapshot { mode, locked_ms, position, .. } = snapshot;
-        SnapshotReport { mode: *mode, locked_ms: *locked_ms, position: position.clone() }
-    }
+/// How the readers came to see the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// MariaDB's `BACKUP STAGE BLOCK_COMMIT` while they began: commits waited, and nothing waited for
+    /// long queries.
+    BackupStage,
+    /// `FLUSH TABLES WITH READ LOCK` while they began.
+    GlobalReadLock,
+    /// `LOCK TABLES … READ` while they began.
+    TableLocks,
+    /// There is only one.
+    OneReader,
+    /// SQL Server's SNAPSHOT transactions, which all began while one session kept writers out.
+    SnapshotIsolation,
+    /// A database snapshot of SQL Server for each database.
+    DatabaseSnapshot,
+    /// Shared locks of SQL Server on all tables until everything was read.
+    SharedLocks,
+}
+
+/// Where the source's binary log was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Position {
+    /// The file.
+    pub file: Option<String>,
+    /// The byte in it.
+    pub offset: Option<u64>,
+    /// The set of global transaction identifiers.
+    pub gtid: Option<String>,
 }
 
 /// What became of a table.

@@ -1,15 +1,7 @@
-//! The databases on the target that hold a copy until it is shown, and what it replaces until it is
-//! sure.
+//! How the databases are named that a copy makes on the target for its own use: those that hold it until
+//! it is shown, those that hold what it replaces until that is sure, and the one of its journal.
 //!
-//! Their names begin with [`PREFIX`] and the copy's tag; [`super::journal`] removes them.
-
-use super::catalog::Database;
-use super::plan::TableMake;
-use super::rename::Renaming;
-use super::resume::Inheritance;
-use crate::error::{Error, Result};
-use crate::import::indexes::deferral::identifier;
-use crate::mysql::conn::Conn;
+//! Names only. All of them begin with [`PREFIX`] and the copy's tag, by which they are found again.
 
 /// How the names of all such databases begin.
 pub const PREFIX: &str = "dbferry_copy_";
@@ -38,58 +30,29 @@ impl Staging {
         &self.names[index].1
     }
 
-    /// The source's names as those that hold the copies.
-    pub fn renaming(&self, databases: &[(String, String)]) -> Renaming {
+    /// The source's names, each with that of the database that holds its copy.
+    pub fn pairs(&self, databases: &[(String, String)]) -> Vec<(String, String)> {
         let pairs = databases.iter().zip(&self.names);
-        Renaming { names: pairs.map(|((from, _), (to, _))| (from.clone(), to.clone())).collect() }
+        pairs.map(|((from, _), (to, _))| (from.clone(), to.clone())).collect()
     }
+}
 
-    /// Makes the two databases; there must be none of these names.
-    pub async fn make(&self, conn: &mut Conn, index: usize, database: &Database) -> Result<()> {
-        let (charset, collation) = &database.charset;
-        for name in [self.of(index), self.trash_of(index)] {
-            let name = identifier(name);
-            let sql = format!("CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}");
-            conn.query(sql.as_bytes()).await?;
-        }
-        Ok(())
-    }
+/// The database that holds a copy's journal.
+pub fn journal_of(tag: &str) -> String {
+    format!("{PREFIX}{tag}")
+}
 
-    /// Makes the sequences and tables, without what waits for the rows; those of `kept` are there. Gives
-    /// the tables that the target does not take.
-    pub async fn make_tables(
-        &self,
-        conn: &mut Conn,
-        index: usize,
-        database: &Database,
-        makes: &[TableMake],
-        kept: &Inheritance,
-    ) -> Result<Vec<(String, Error)>> {
-        conn.query(format!("USE {}", identifier(self.of(index))).as_bytes()).await?;
-        // Definitions are written as under an empty sql_mode.
-        conn.query(b"SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'").await?;
-        for sequence in &database.sequences {
-            let name = &sequence.name;
-            let made = conn.query(sequence.create.as_bytes()).await;
-            made.map_err(|error| error.in_table(Some(&database.name), name.clone()))?;
-            if let Some((next, round)) = &sequence.next {
-                let sql = format!("SELECT SETVAL({}, {next}, 0, {round})", identifier(name));
-                conn.query(sql.as_bytes()).await?;
-            }
-        }
-        let mut refused = Vec::new();
-        for (table, make) in database.tables.iter().zip(makes) {
-            if kept.has(index, &table.name) {
-                continue;
-            }
-            let Err(mut error) = conn.query(make.create.as_bytes()).await else { continue };
-            error.message = format!("make table {}.{}", database.name, table.name);
-            let error = error.in_table(Some(&database.name), table.name.clone());
-            if conn.is_broken() || error.server.is_none() {
-                return Err(error);
-            }
-            refused.push((format!("{}.{}", database.name, table.name), error));
-        }
-        Ok(refused)
-    }
+/// The tag in the name of a copy's database. Tags hold no `_`.
+pub fn tag_of(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix(PREFIX)?;
+    let tag = rest.split('_').next().filter(|tag| !tag.is_empty())?;
+    tag.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(tag)
+}
+
+#[test]
+fn tags_are_found_in_names() {
+    assert_eq!(tag_of("dbferry_copy_0a1b_0_old"), Some("0a1b"));
+    assert_eq!(tag_of("dbferry_copy_0a1b"), Some("0a1b"));
+    assert_eq!(tag_of("dbferry_copy_"), None);
+    assert_eq!(tag_of("shop"), None);
 }

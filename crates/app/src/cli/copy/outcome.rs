@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use engine::copy::report::{Failure, Report};
-use engine::copy::snapshot::Mode;
+use engine::copy::report::{Failure, Mode, Report};
 use serde_json::{Value, json};
 
 use super::Doing;
@@ -114,9 +113,12 @@ fn success(facts: &Facts, report: &Report) -> String {
     let a_second = |count: u64| (count as f64 / report.seconds.max(0.001)) as u64;
     let snapshot = report.snapshot.as_ref().map(|snapshot| match snapshot.mode {
         Mode::OneReader => ", one reader, no lock".to_owned(),
-        Mode::BackupStage | Mode::GlobalReadLock | Mode::TableLocks => {
-            format!(", writers waited {} ms", snapshot.locked_ms)
-        }
+        Mode::BackupStage
+        | Mode::GlobalReadLock
+        | Mode::TableLocks
+        | Mode::SnapshotIsolation
+        | Mode::DatabaseSnapshot
+        | Mode::SharedLocks => format!(", writers waited {} ms", snapshot.locked_ms),
     });
     let kept: u64 = report.tables.values().map(|table| table.rows_kept).sum();
     let kept = match report.resumed {

@@ -14,9 +14,10 @@ use serde::de::DeserializeOwned;
 use super::objects::Making;
 use super::publish::{self, Place};
 use super::rename::Renaming;
-use super::resume::{Entry, Head, Past};
+use super::resume::Entry;
 use super::session;
-use super::staging::PREFIX;
+use crate::copy::past::{COPIES_MAX, Head, Past, Repaired, Wait};
+use crate::copy::staging::{journal_of, tag_of};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::guard::Definer;
@@ -26,31 +27,8 @@ use crate::import::target_of;
 use crate::mysql::conn::Conn;
 use crate::mysql::facts::{self, ServerFacts};
 
-/// The most copies that one repair looks at.
-pub const COPIES_MAX: usize = 100;
-
-/// How long the connections of an ended copy may take to go, in seconds.
-pub const LOCK_WAIT_SECS: u32 = 20;
 /// Bytes of the ledger that are written at once.
 const LEDGER_BYTES: usize = 256 << 10;
-
-/// Whether to wait for copies whose connections are still there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// They count as alive.
-    None,
-    /// A server may take a while to notice that a process was killed: up to [`LOCK_WAIT_SECS`] each.
-    ForDead,
-}
-
-/// What became of a copy that had died.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repaired {
-    /// Its tag.
-    pub tag: String,
-    /// What was done, in words.
-    pub what: String,
-}
 
 /// The journal of one copy.
 #[derive(Clone, Debug)]
@@ -62,7 +40,7 @@ pub struct Journal {
 impl Journal {
     /// The journal of the copy of this tag.
     pub fn new(tag: &str) -> Journal {
-        Journal { name: format!("{PREFIX}{tag}") }
+        Journal { name: journal_of(tag) }
     }
 
     /// Shows that the copy lives: as long as this connection does.
@@ -219,10 +197,6 @@ async fn repair_those(
     is_one: &(dyn Fn(&str) -> bool + Sync),
     wait: Wait,
 ) -> Result<Vec<Repaired>> {
-    let wait = match wait {
-        Wait::None => 0,
-        Wait::ForDead => LOCK_WAIT_SECS,
-    };
     let mut conn = Conn::open(target, "copy repair").await?;
     let dead = tags(&mut conn).await?;
     let dead: Vec<&String> = dead.iter().filter(|tag| is_one(tag)).collect();
@@ -230,7 +204,7 @@ async fn repair_those(
     if !dead.is_empty() {
         let facts = facts::gather(&mut conn).await?;
         for tag in dead.into_iter().take(COPIES_MAX) {
-            repaired.extend(repair_one(target, &facts, tag, wait).await?);
+            repaired.extend(repair_one(target, &facts, tag, wait.seconds()).await?);
         }
     }
     conn.close().await;
@@ -282,13 +256,6 @@ async fn databases(conn: &mut Conn, tag: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The tag in the name of a copy's database. Tags hold no `_`.
-fn tag_of(name: &str) -> Option<&str> {
-    let rest = name.strip_prefix(PREFIX)?;
-    let tag = rest.split('_').next().filter(|tag| !tag.is_empty())?;
-    tag.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(tag)
-}
-
 /// A value as text in hexadecimal digits.
 fn hex(value: &impl Serialize) -> Result<String> {
     let text = serde_json::to_vec(value).map_err(|error| {
@@ -310,12 +277,4 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
         u8::from_str_radix(text, 16).ok()
     });
     pairs.collect()
-}
-
-#[test]
-fn tags_are_found_in_names() {
-    assert_eq!(tag_of("dbferry_copy_0a1b_0_old"), Some("0a1b"));
-    assert_eq!(tag_of("dbferry_copy_0a1b"), Some("0a1b"));
-    assert_eq!(tag_of("dbferry_copy_"), None);
-    assert_eq!(tag_of("shop"), None);
 }

@@ -5,17 +5,12 @@
 //! not tell its address has to be named by the user.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use crate::copy::connections::Connections;
+use crate::copy::throttle::{ANSWER_MAX, REPLICAS_MAX};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::Conn;
-
-/// How long a server may take to answer.
-pub const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// The most replicas that are asked.
-pub const REPLICAS_MAX: usize = 100;
 
 /// A server that is asked now and then.
 #[derive(Debug)]

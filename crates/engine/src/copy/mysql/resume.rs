@@ -1,7 +1,7 @@
 //! What a copy that died has left on the target, taken over by the next one.
 //!
 //! A snapshot dies with its connection, so the next copy has another one. Promises: rows are kept only
-//! where [`super::sift`] finds them equal to that new snapshot, so the copy is of one moment all the
+//! where [`crate::copy::sift`] finds them equal to that new snapshot, so the copy is of one moment all the
 //! same; a table is kept only if its definition is what it was. Tables move into the new copy's own
 //! staging databases: what the dead one still had under way finds none of its tables any more.
 //! Remembers no chunks: what is there is compared instead, which also finds what was damaged.
@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{self, Database};
-use super::journal::{self, COPIES_MAX, Journal, LOCK_WAIT_SECS, Wait};
+use super::journal::{self, Journal};
 use super::objects::{self, Placed};
-use super::staging::Staging;
 use super::table::Table;
 use super::{plan, precheck};
+use crate::copy::past::{COPIES_MAX, Head, LOCK_WAIT_SECS, Past, Wait};
+use crate::copy::staging::{Staging, journal_of};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
@@ -28,28 +29,6 @@ use crate::mysql::facts::ServerFacts;
 pub const TABLES_WAIT_SECS: u32 = 3600;
 /// Tables that change places in one statement.
 const MOVES_MAX: usize = 500;
-
-/// What is done with copies that died.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Past {
-    /// They are undone; if this one fails, it is undone too.
-    Remove,
-    /// The one of the same databases is taken over; what this one leaves may be taken over as well.
-    Resume,
-    /// As [`Past::Resume`], of those whose tags begin so; what cannot be taken over is undone.
-    ResumeOf(String),
-}
-
-/// What two copies must have in common for one to take the other over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// The version of dbferry: other ones may make tables in another way.
-    pub version: String,
-    /// Tells the source from other servers.
-    pub source: String,
-    /// The databases: name on the source, name on the target.
-    pub databases: Vec<(String, String)>,
-}
 
 /// What a copy writes down about itself: all its tables, and at last [`Head`].
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,49 +55,6 @@ struct Inherited {
     schema: String,
     /// Its keys were built; known once it is adopted.
     has_keys: bool,
-}
-
-impl Past {
-    /// Whether a copy that breaks off leaves what it has.
-    pub fn is_kept(&self) -> bool {
-        *self != Past::Remove
-    }
-
-    /// Whether a copy of this tag is one to go on with.
-    pub fn concerns(&self, tag: &str) -> bool {
-        match self {
-            Past::Remove => false,
-            Past::Resume => true,
-            Past::ResumeOf(begin) => tag.starts_with(begin.as_str()),
-        }
-    }
-}
-
-impl Head {
-    /// Of a copy from a server to databases of these names.
-    pub fn new(source: &Conn, databases: &[(String, String)]) -> Head {
-        Head {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            source: source.server_identity().to_owned(),
-            databases: databases.to_vec(),
-        }
-    }
-
-    /// Whether both write one of the target's databases.
-    fn meets(&self, other: &Head) -> bool {
-        self.databases.iter().any(|(_, to)| other.databases.iter().any(|(_, name)| name == to))
-    }
-
-    /// Why this one cannot go on with the other.
-    fn obstacle(&self, other: &Head) -> Option<&'static str> {
-        if self.source != other.source {
-            return Some("it read another server");
-        }
-        if self.databases != other.databases {
-            return Some("it was of other databases, or in another order");
-        }
-        (self.version != other.version).then_some("another version of dbferry made it")
-    }
 }
 
 /// What a copy writes down about itself.
@@ -176,7 +112,7 @@ pub async fn claim(
             Some(Some(why)) if !is_own => {
                 let text = format!(
                     "the copy of {} that died cannot be gone on with: {why}. dbferry repair removes it",
-                    staging_name(&tag)
+                    journal_of(&tag)
                 );
                 return Err(Error::new(ErrorKind::Resume, Side::Target, text));
             }
@@ -185,10 +121,6 @@ pub async fn claim(
         inheritance.tags.push(tag);
     }
     Ok(inheritance)
-}
-
-fn staging_name(tag: &str) -> String {
-    format!("{}{tag}", super::staging::PREFIX)
 }
 
 impl Inheritance {
@@ -349,31 +281,4 @@ async fn drop_foreign_keys(conn: &mut Conn, schema: &str, table: &Table) -> Resu
 async fn holds_rows(conn: &mut Conn, schema: &str, table: &str) -> Result<bool> {
     let sql = format!("SELECT 1 FROM {}.{} LIMIT 1", identifier(schema), identifier(table));
     Ok(!conn.rows(&sql).await?.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn head(source: &str, databases: &[(&str, &str)]) -> Head {
-        let databases = databases.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
-        Head { version: "1".to_owned(), source: source.to_owned(), databases }
-    }
-
-    #[test]
-    fn only_the_same_copy_is_gone_on_with() {
-        let own = head("a", &[("shop", "shop"), ("crm", "new")]);
-        assert_eq!(own.obstacle(&own.clone()), None);
-        assert!(own.obstacle(&head("b", &[("shop", "shop"), ("crm", "new")])).is_some());
-        assert!(own.obstacle(&head("a", &[("shop", "shop")])).is_some());
-        assert!(own.meets(&head("b", &[("x", "new")])));
-        assert!(!own.meets(&head("a", &[("shop", "other")])));
-    }
-
-    #[test]
-    fn a_services_copy_goes_on_with_its_own() {
-        let past = Past::ResumeOf("0a1bn".to_owned());
-        assert!(past.is_kept() && past.concerns("0a1bn7") && !past.concerns("0a1c"));
-        assert!(!Past::Remove.is_kept() && !Past::Remove.concerns("0a1bn7"));
-    }
 }

@@ -4,6 +4,7 @@
 //! of the server, and nothing that the target would check again changes a row. Settings that a
 //! server or an account lacks are left out; those that a right copy needs are errors.
 
+use crate::copy::connections::Kill;
 use crate::endpoint::Endpoint;
 use crate::error::{Result, Side};
 use crate::mysql::conn::Conn;
@@ -15,6 +16,15 @@ const IDLE_SECONDS: u32 = 86_400;
 const LOCK_WAIT_SECONDS: u32 = 300;
 /// How long a batch waits for a row, in seconds.
 const ROW_WAIT_SECONDS: u32 = 50;
+
+/// What ends a connection from outside.
+pub fn kill(conn: &Conn) -> Kill {
+    let handle = conn.kill_handle();
+    Kill::new(conn.server_identity(), conn.id(), async move {
+        // One that cannot be ended ends by itself.
+        let _ = handle.kill_connection().await;
+    })
+}
 
 /// A session on the source that reads what is told of objects.
 pub async fn catalogue(source: &Endpoint) -> Result<Conn> {

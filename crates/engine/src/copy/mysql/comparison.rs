@@ -7,14 +7,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::carrier::MySqlCarrier;
 use super::catalog::{self, Database};
-use super::chunk::Walk;
-use super::connections::Connections;
-use super::data::Arrived;
-use super::lane::{Job, Way};
-use super::report::{Failure, Report, SnapshotReport, TableReport, Verified};
-use super::throttle::{self, Throttle};
-use super::{LANES_MAX, Options, session, snapshot, verify};
+use super::job::{Job, Way};
+use super::watcher::Watcher;
+use super::{session, snapshot};
+use crate::copy::carrier::Carrier;
+use crate::copy::connections::Connections;
+use crate::copy::course::or_stopped;
+use crate::copy::data::Arrived;
+use crate::copy::report::{Failure, Report, TableReport, Verified};
+use crate::copy::throttle::{self, Throttle};
+use crate::copy::{LANES_MAX, Options, verify};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::Surroundings;
@@ -32,7 +36,7 @@ pub async fn run(
     let mut report = Report { lanes: options.lanes, ..Report::default() };
     let connections = Connections::default();
     let work = compare(source, target, options, &connections, surroundings, &mut report);
-    let outcome = super::or_stopped(&surroundings.stop, work).await;
+    let outcome = or_stopped(&surroundings.stop, work).await;
     if outcome.is_err() {
         connections.end().await;
     }
@@ -57,16 +61,17 @@ async fn compare(
     let target_facts = facts::gather(&mut here).await?;
     let throttle = Throttle::new(&options.throttle, Arc::clone(&surroundings.progress));
     let sides = (source, target);
-    let _watching = throttle::watch(&throttle, &options.throttle, sides, connections).await?;
+    let watcher = Watcher::begin(&options.throttle, sides, connections);
+    let _watching = throttle::watch(&throttle, &options.throttle, watcher).await?;
     throttle.clear().await?;
     let names: Vec<&str> = options.databases.iter().map(|(from, _)| from.as_str()).collect();
     let tables = catalog::tables_of(&mut there, &names).await?;
     let readers = options.lanes.clamp(1, LANES_MAX) + 1;
     let stop = &surroundings.stop;
     let mut snapshot = snapshot::open(source, &source_facts, readers, &tables, stop).await?;
-    snapshot.readers.iter().for_each(|reader| connections.watch(reader));
+    snapshot.readers.iter().for_each(|reader| connections.watch(session::kill(reader)));
     report.notes.append(&mut snapshot.notes);
-    report.snapshot = Some(SnapshotReport::of(&snapshot));
+    report.snapshot = Some(snapshot.told());
     let mut jobs = Vec::new();
     // Whatever its collations are, only the same kind of server is sure to order as the source does.
     let is_translated =
@@ -91,7 +96,7 @@ async fn compare(
     let mut pairs = Vec::new();
     for reader in readers {
         let conn = session::writer(target, target_facts.flavor, "copy comparison").await?;
-        connections.watch(&conn);
+        connections.watch(session::kill(&conn));
         pairs.push((reader, conn));
     }
     for (job, table) in jobs.iter().zip(&cut) {
@@ -102,7 +107,8 @@ async fn compare(
     }
     let began = Instant::now();
     let checks = verify::checks(&jobs, &cut, options.verify);
-    let (differences, _pairs) = verify::run(&Arc::new(jobs), checks, pairs, &throttle).await?;
+    let (differences, _pairs) =
+        verify::run::<MySqlCarrier>(&Arc::new(jobs), checks, pairs, &throttle).await?;
     report.verify_seconds = began.elapsed().as_secs_f64();
     report.verified = options.verify;
     report.differences = differences;
@@ -130,8 +136,11 @@ async fn cut(jobs: &[Job], mut walker: Option<Conn>, options: &Options) -> Resul
     for job in jobs {
         let mut arrived = Arrived::default();
         let bytes = if is_counted { u64::MAX } else { options.chunk_bytes };
-        let mut walk = Walk::new(&job.source, &job.table, bytes);
-        while let Some(chunk) = walk.next(walker.as_mut()).await? {
+        let mut walk = MySqlCarrier::walk(job, bytes);
+        while let Some(chunk) = MySqlCarrier::next(&mut walk, job, walker.as_mut())
+            .await
+            .map_err(|error| error.on(Side::Source))?
+        {
             arrived.chunks.push(chunk);
         }
         all.push(arrived);

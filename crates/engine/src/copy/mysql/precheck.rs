@@ -1,53 +1,15 @@
-//! What stands in the way of a copy, found before anything is made.
+//! What stands in the way of a copy, found before anything is made; [`crate::copy::request`] has looked at
+//! the request itself.
 //!
 //! What one server alone can tell is looked at here; whether the target takes every definition shows
 //! when all of them are made in the staging databases, still before any row is read.
 
 use super::catalog::Database;
 use super::publish;
-use super::{DATABASES_MAX, staging};
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::table::literal;
 use crate::mysql::conn::Conn;
 use crate::mysql::facts::{Flavor, ServerFacts};
-
-/// Databases that belong to the server.
-const SYSTEM: [&str; 5] = ["information_schema", "performance_schema", "mysql", "sys", "dbferry"];
-
-/// Whether the request makes sense by itself. `folds_case`: the target takes names that differ in case
-/// for one.
-pub fn request(databases: &[(String, String)], same_server: bool, folds_case: bool) -> Result<()> {
-    let is_same = |one: &String, other: &String| {
-        one == other || (folds_case && one.to_lowercase() == other.to_lowercase())
-    };
-    let refused = |text: String| Err(Error::new(ErrorKind::Usage, Side::Internal, text));
-    if databases.is_empty() || databases.len() > DATABASES_MAX {
-        return refused(format!("a copy is of 1 to {DATABASES_MAX} databases"));
-    }
-    for (index, (from, to)) in databases.iter().enumerate() {
-        let earlier = &databases[..index];
-        if earlier.iter().any(|(other, _)| other == from) {
-            return refused(format!("{from} is named twice"));
-        }
-        if earlier.iter().any(|(_, other)| is_same(other, to)) {
-            return refused(format!("{to} would be written twice"));
-        }
-        for name in [from, to] {
-            if SYSTEM.iter().any(|system| name.eq_ignore_ascii_case(system))
-                || name.starts_with(staging::PREFIX)
-            {
-                return refused(format!("{name} is not for copying"));
-            }
-        }
-    }
-    let written = |name: &String| databases.iter().any(|(_, to)| is_same(to, name));
-    match databases.iter().find(|(from, _)| same_server && written(from)) {
-        Some((from, _)) => {
-            refused(format!("both sides are the same server, and {from} is read and written"))
-        }
-        None => Ok(()),
-    }
-}
 
 /// Whether there is such a database.
 pub async fn exists(conn: &mut Conn, name: &str) -> Result<bool> {
@@ -141,25 +103,4 @@ pub fn remarks(databases: &[Database]) -> Vec<String> {
             )
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(pairs: &[(&str, &str)], same_server: bool, folds_case: bool, allowed: bool) {
-        let pairs: Vec<_> = pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
-        assert_eq!(request(&pairs, same_server, folds_case).is_ok(), allowed, "{pairs:?}");
-    }
-
-    #[test]
-    fn names_that_the_target_takes_for_one_are_one() {
-        check(&[("Shop", "shop")], true, false, true);
-        check(&[("Shop", "shop")], true, true, false);
-        check(&[("Shop", "shop")], false, true, true);
-        check(&[("a", "x"), ("b", "X")], false, false, true);
-        check(&[("a", "x"), ("b", "X")], false, true, false);
-        check(&[("a", "b"), ("b", "c")], true, false, false);
-    }
 }

@@ -7,15 +7,13 @@
 //! the staging databases. Rows go as they are: what is read of them is still the source's.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use dump::rules::Rules;
 use dump::token::{Target, Tokens};
-use serde::Serialize;
 
 use super::catalog::{Database, Program, ProgramKind};
 use super::table::Table;
-use crate::error::{Error, ErrorKind, Result, Side};
+use crate::copy::finding::Finding;
 use crate::import::target_of;
 use crate::mysql::facts::{Flavor, ServerFacts};
 use collation::Choice;
@@ -25,20 +23,6 @@ pub mod text;
 
 /// Objects that a finding names; the others are counted.
 const OBJECTS_SHOWN: usize = 5;
-
-/// Something that the target cannot be given as it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Finding {
-    /// Where: `database.table`, with the column or key, or what kind of object.
-    pub object: String,
-    /// What.
-    pub what: String,
-    /// What to do about it; nothing is known to do if it is empty.
-    pub proposal: String,
-    /// What the target said to it; may quote values.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_message: Option<String>,
-}
 
 /// The definitions for the target.
 #[derive(Clone, Debug)]
@@ -51,46 +35,6 @@ pub struct Converted {
     pub remarks: Vec<String>,
     /// Texts of keys may have another order on the target.
     pub is_translated: bool,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.object, self.what)?;
-        if let Some(message) = &self.server_message {
-            write!(f, ": {message}")?;
-        }
-        match self.proposal.as_str() {
-            "" => Ok(()),
-            proposal => write!(f, " ({proposal})"),
-        }
-    }
-}
-
-impl Finding {
-    fn new(object: impl Into<String>, what: &str, proposal: &str) -> Finding {
-        let (what, proposal) = (what.to_owned(), proposal.to_owned());
-        Finding { object: object.into(), what, proposal, server_message: None }
-    }
-
-    /// What the target said to a definition.
-    pub fn refused(object: String, error: &Error) -> Finding {
-        let code = error.code().map(|code| format!(" (error {code})")).unwrap_or_default();
-        let message = error.server.as_ref().map(|server| server.message.clone());
-        let what = format!("the target does not take it{code}");
-        Finding { object, what, proposal: String::new(), server_message: message }
-    }
-}
-
-/// Fails if there are obstacles.
-pub fn judge(obstacles: &[Finding]) -> Result<()> {
-    let Some(first) = obstacles.first() else { return Ok(()) };
-    let others = match obstacles.len() - 1 {
-        0 => String::new(),
-        more => format!(", and {more} more"),
-    };
-    let text =
-        format!("the target cannot be given everything: {}: {}{others}", first.object, first.what);
-    Err(Error::new(ErrorKind::Refused, Side::Source, text))
 }
 
 /// Converts. `told` is which collations the user wants for which.

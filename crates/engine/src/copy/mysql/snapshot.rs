@@ -7,9 +7,9 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use super::session;
+use crate::copy::course::interrupted;
+use crate::copy::report::{self, Position, SnapshotReport};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
@@ -26,8 +26,7 @@ pub const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
 /// How the readers came to see the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// MariaDB's `BACKUP STAGE BLOCK_COMMIT` while they began: commits waited, and nothing waited for
     /// long queries.
@@ -38,17 +37,6 @@ pub enum Mode {
     TableLocks,
     /// There is only one.
     OneReader,
-}
-
-/// Where the source's binary log was.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Position {
-    /// The file.
-    pub file: Option<String>,
-    /// The byte in it.
-    pub offset: Option<u64>,
-    /// The set of global transaction identifiers.
-    pub gtid: Option<String>,
 }
 
 /// A point in time.
@@ -72,6 +60,18 @@ impl Snapshot {
     /// Whether the source lets nobody change definitions meanwhile.
     pub fn holds_definitions(&self) -> bool {
         self.guard.is_some()
+    }
+
+    /// What a report says of it.
+    pub fn told(&self) -> SnapshotReport {
+        let mode = match self.mode {
+            Mode::BackupStage => report::Mode::BackupStage,
+            Mode::GlobalReadLock => report::Mode::GlobalReadLock,
+            Mode::TableLocks => report::Mode::TableLocks,
+            Mode::OneReader => report::Mode::OneReader,
+        };
+        let position = Some(self.position.clone());
+        SnapshotReport { mode, locked_ms: self.locked_ms, position }
     }
 
     /// Ends it.
@@ -242,7 +242,7 @@ async fn lock(conn: &mut Conn, mode: Mode, statements: &[String], stop: &Stop) -
         }
         tokio::select! {
             () = tokio::time::sleep(LOCK_PAUSE) => {}
-            () = stop.asked() => return Err(super::interrupted()),
+            () = stop.asked() => return Err(interrupted()),
         }
     }
     Err(Error::new(ErrorKind::LockWait, Side::Source, "lock the source's tables"))

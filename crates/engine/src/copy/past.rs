@@ -1,0 +1,131 @@
+//! Copies that were before this one, and died: what is done with them, and which of them can be gone on
+//! with.
+//!
+//! Pure. Finding them, undoing them and taking them over is each family's own.
+
+use serde::{Deserialize, Serialize};
+
+/// The most copies that one repair looks at.
+pub const COPIES_MAX: usize = 100;
+/// How long the connections of an ended copy may take to go, in seconds.
+pub const LOCK_WAIT_SECS: u32 = 20;
+
+/// What is done with copies that died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// They are undone; if this one fails, it is undone too.
+    Remove,
+    /// The one of the same databases is taken over; what this one leaves may be taken over as well.
+    Resume,
+    /// As [`Past::Resume`], of those whose tags begin so; what cannot be taken over is undone.
+    ResumeOf(String),
+}
+
+/// Whether to wait for copies whose connections are still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// They count as alive.
+    None,
+    /// A server may take a while to notice that a process was killed: up to [`LOCK_WAIT_SECS`] each.
+    ForDead,
+}
+
+/// What became of a copy that had died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repaired {
+    /// Its tag.
+    pub tag: String,
+    /// What was done, in words.
+    pub what: String,
+}
+
+/// What two copies must have in common for one to take the other over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The version of dbferry: other ones may make tables in another way.
+    pub version: String,
+    /// Tells the source from other servers.
+    pub source: String,
+    /// The databases: name on the source, name on the target.
+    pub databases: Vec<(String, String)>,
+}
+
+impl Past {
+    /// Whether a copy that breaks off leaves what it has.
+    pub fn is_kept(&self) -> bool {
+        *self != Past::Remove
+    }
+
+    /// Whether a copy of this tag is one to go on with.
+    pub fn concerns(&self, tag: &str) -> bool {
+        match self {
+            Past::Remove => false,
+            Past::Resume => true,
+            Past::ResumeOf(begin) => tag.starts_with(begin.as_str()),
+        }
+    }
+}
+
+impl Wait {
+    /// How long each of them is waited for, in seconds.
+    pub fn seconds(self) -> u32 {
+        match self {
+            Wait::None => 0,
+            Wait::ForDead => LOCK_WAIT_SECS,
+        }
+    }
+}
+
+impl Head {
+    /// Of a copy from a server, told by what it calls itself, to databases of these names.
+    pub fn new(source: &str, databases: &[(String, String)]) -> Head {
+        Head {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            source: source.to_owned(),
+            databases: databases.to_vec(),
+        }
+    }
+
+    /// Whether both write one of the target's databases.
+    pub fn meets(&self, other: &Head) -> bool {
+        self.databases.iter().any(|(_, to)| other.databases.iter().any(|(_, name)| name == to))
+    }
+
+    /// Why this one cannot go on with the other.
+    pub fn obstacle(&self, other: &Head) -> Option<&'static str> {
+        if self.source != other.source {
+            return Some("it read another server");
+        }
+        if self.databases != other.databases {
+            return Some("it was of other databases, or in another order");
+        }
+        (self.version != other.version).then_some("another version of dbferry made it")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(source: &str, databases: &[(&str, &str)]) -> Head {
+        let databases = databases.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+        Head { version: "1".to_owned(), source: source.to_owned(), databases }
+    }
+
+    #[test]
+    fn only_the_same_copy_is_gone_on_with() {
+        let own = head("a", &[("shop", "shop"), ("crm", "new")]);
+        assert_eq!(own.obstacle(&own.clone()), None);
+        assert!(own.obstacle(&head("b", &[("shop", "shop"), ("crm", "new")])).is_some());
+        assert!(own.obstacle(&head("a", &[("shop", "shop")])).is_some());
+        assert!(own.meets(&head("b", &[("x", "new")])));
+        assert!(!own.meets(&head("a", &[("shop", "other")])));
+    }
+
+    #[test]
+    fn a_services_copy_goes_on_with_its_own() {
+        let past = Past::ResumeOf("0a1bn".to_owned());
+        assert!(past.is_kept() && past.concerns("0a1bn7") && !past.concerns("0a1c"));
+        assert!(!Past::Remove.is_kept() && !Past::Remove.concerns("0a1bn7"));
+    }
+}
