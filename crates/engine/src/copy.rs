@@ -49,6 +49,7 @@ pub mod course;
 pub mod data;
 pub mod finding;
 pub mod lane;
+pub mod mssql;
 pub mod mysql;
 pub mod past;
 pub mod report;

@@ -163,17 +163,10 @@ pub(super) const TYPES: &[Typed] = &[
 
 /// What Babelfish 4.3 does not keep of a bulk load, whoever sends it: a type, and a value of it or all.
 ///
-/// It reads 16 bytes for every decimal and takes shorter ones for more than they are, smallmoney for
-/// unsigned, an empty text for NULL, and the thousandths of a datetime as they were rounded for sending.
+/// It takes smallmoney for unsigned, an empty text for NULL, and the thousandths of a datetime as they were
+/// rounded for sending.
 const BABELFISH_LOSES: &[(&str, Option<&str>)] = &[
     ("smallmoney", Some("-214748.3648")),
-    ("decimal(1,0)", None),
-    ("decimal(9,4)", None),
-    ("numeric(19,0)", None),
-    ("decimal(28,28)", None),
-    ("decimal(38,0)", None),
-    ("decimal(38,10)", None),
-    ("decimal(38,38)", None),
     ("datetime", Some("'9999-12-31T23:59:59.997'")),
     ("nchar(10)", Some("N'你好 🚀'")),
     ("sql_variant", Some("CAST('2024-02-29T12:34:56.123' AS datetime2(3))")),
