@@ -14,6 +14,7 @@ use engine::mssql::session::Session;
 use engine::mssql::value::Value;
 
 mod catalog;
+mod copies;
 mod rows;
 mod sessions;
 

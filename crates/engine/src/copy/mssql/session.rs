@@ -22,7 +22,7 @@ pub const LOCK_WAIT_SECONDS: u32 = 300;
 /// How long a batch of rows waits for a lock, in seconds.
 pub const ROW_WAIT_SECONDS: u32 = 50;
 /// The database that sessions are in.
-const HOME: &str = "master";
+pub const HOME: &str = "master";
 /// What a session needs besides [`script::SESSION`]. Texts and numbers of our own have explicit formats;
 /// what expressions of the source mean without one depends on the language, which here is the usual one.
 const SETTINGS: &str = "SET LANGUAGE us_english; SET TEXTSIZE 2147483647; SET NOCOUNT OFF; SET ROWCOUNT 0; \
