@@ -100,6 +100,9 @@ pub(super) fn passes(error: &Error) -> bool {
 
 /// The target's columns are asked for once for a table, and the source's are compared with them.
 async fn prepare(writer: &mut Conn, job: &Job, batch: &Batch) -> Result<()> {
+    if batch.is_first {
+        writer.enter(&job.target).await?;
+    }
     if let Some(prepared) = &writer.prepared
         && prepared.table == job.into
     {

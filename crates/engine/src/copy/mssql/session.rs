@@ -1,7 +1,8 @@
 //! The sessions that a copy of SQL Server works in: what is set in them, and how they are ended from outside.
 //!
-//! Promises: a session is in `master`, so that it keeps no database from being renamed, and all that is asked
-//! in it names its database; nothing that a login or a server has set by itself (language, formats, limits of
+//! Promises: a session is in `master`, where it keeps no database from being renamed, until it is told to go
+//! into another ([`Conn::enter`]): to load rows, because not every server loads into other databases than the
+//! session's. All that is asked in it names its database. Nothing that a login or a server has set by itself (language, formats, limits of
 //! rows and of text) changes what comes of it; whoever waits for a lock does so for a time that has a name.
 //! Another session is ended only where the server says that it is still the one that we opened: numbers of
 //! sessions are given again at once.
@@ -12,7 +13,7 @@ use super::loading::Prepared;
 use crate::copy::connections::Kill;
 use crate::endpoint::Endpoint;
 use crate::error::{Result, Side};
-use crate::mssql::name::literal;
+use crate::mssql::name::{literal, quoted};
 use crate::mssql::script;
 use crate::mssql::session::Session;
 use crate::mssql::value::Value;
@@ -22,7 +23,7 @@ pub const LOCK_WAIT_SECONDS: u32 = 300;
 /// How long a batch of rows waits for a lock, in seconds.
 pub const ROW_WAIT_SECONDS: u32 = 50;
 /// The database that sessions are in.
-const HOME: &str = "master";
+pub const HOME: &str = "master";
 /// What a session needs besides [`script::SESSION`]. Texts and numbers of our own have explicit formats;
 /// what expressions of the source mean without one depends on the language, which here is the usual one.
 const SETTINGS: &str = "SET LANGUAGE us_english; SET TEXTSIZE 2147483647; SET NOCOUNT OFF; SET ROWCOUNT 0; \
@@ -34,6 +35,8 @@ pub struct Conn {
     /// Its session.
     pub session: Session,
     place: Place,
+    /// The database that it is in.
+    database: String,
     /// What is known of the table that was loaded last.
     pub(super) prepared: Option<Prepared>,
 }
@@ -69,6 +72,15 @@ impl Conn {
             // Whoever cannot be reached or may not be ended ends by itself.
             let _ = end(&place).await;
         })
+    }
+
+    /// Goes into a database, or back to [`HOME`]. While it is there the database cannot be renamed.
+    pub async fn enter(&mut self, database: &str) -> Result<()> {
+        if self.database != database {
+            self.session.run(&format!("USE {}", quoted(database))).await?;
+            database.clone_into(&mut self.database);
+        }
+        Ok(())
     }
 
     /// Sets how long it waits for locks from now on.
@@ -123,7 +135,7 @@ async fn open(endpoint: &Endpoint, purpose: &str, wait_seconds: u32) -> Result<C
     let server = text(1).unwrap_or_else(|| endpoint.address());
     let endpoint = Arc::new(endpoint);
     let place = Place { endpoint, server, number: number(&rows, 0), began: text(2) };
-    let mut conn = Conn { session, place, prepared: None };
+    let mut conn = Conn { session, place, database: HOME.to_owned(), prepared: None };
     conn.wait_for_locks(wait_seconds).await?;
     Ok(conn)
 }

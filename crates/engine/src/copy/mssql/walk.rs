@@ -42,7 +42,7 @@ impl Walk {
         }
         let Some(key) = job.key.as_ref().filter(|_| self.can_cut) else {
             self.is_over = true;
-            return Ok(Some(Chunk { number: 0, condition: None, key: None }));
+            return Ok(Some(Chunk::whole()));
         };
         let upper = match conn {
             Some(conn) => self.bound(job, key, conn).await?,
