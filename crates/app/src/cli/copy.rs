@@ -193,6 +193,7 @@ fn resolve(args: Args) -> Result<Settings, String> {
             chunk_bytes: args.chunk_bytes.max(1),
             throttle,
             collations: args.map_collation.into_iter().collect(),
+            skip_unsupported: false,
             tag,
             past: if args.resume { Past::Resume } else { Past::Remove },
         },
@@ -273,9 +274,7 @@ async fn copy(settings: &Settings) -> Result<Report, Failure> {
     let Settings { source, target, options, .. } = settings;
     let outcome = match settings.doing {
         Doing::Copy => copy::run(source, target, options, &surroundings).await,
-        Doing::Compare => {
-            copy::mysql::comparison::run(source, target, options, &surroundings).await
-        }
+        Doing::Compare => copy::compare(source, target, options, &surroundings).await,
         Doing::Preview => copy::preview(source, target, options, &surroundings).await,
     };
     if let Some(drawing) = drawing {

@@ -4,7 +4,7 @@
 //! `--forget` the indexes that tables wait for; never a row. Runs that still go on are left alone.
 
 use clap::Args as ClapArgs;
-use engine::copy::mysql::journal;
+use engine::copy;
 use engine::copy::past::Wait;
 use engine::endpoint::Endpoint;
 use engine::error::Error;
@@ -52,7 +52,7 @@ async fn repair(endpoint: &Endpoint, forgets: bool) -> Result<Exit, Error> {
     let repaired = fast::repair(endpoint).await?;
     let mut lines = tell(&repaired);
     let mut exit = complain_of(&repaired.failed);
-    let copies = journal::repair(endpoint, None, Wait::ForDead).await?;
+    let copies = copy::repair(endpoint, None, Wait::ForDead).await?;
     lines.extend(copies.into_iter().map(|copy| copy.what));
     if forgets {
         for given_up in resume::give_up(endpoint).await? {
