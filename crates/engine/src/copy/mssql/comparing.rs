@@ -16,14 +16,15 @@ use crate::mssql::value::{Row, Value};
 pub async fn sum(conn: &mut Conn, job: &Job, side: Side, check: &Check) -> Result<Sum> {
     let (from, condition) = (job.place(side, &check.chunk), check.chunk.condition.as_deref());
     let asked = match check.digest {
-        true => digest::question(&job.table, &from, condition),
+        true => digest::question(&job.table, job.digest, &from, condition),
         false => digest::count(&from, condition),
     };
     let rows = conn.session.query(&asked).await?;
-    let sums = rows.first().into_iter().flat_map(|row| row.iter().skip(1)).map(|value| match value {
-        Value::Int(number) => number.to_string(),
-        _ => String::new(),
-    });
+    let sums =
+        rows.first().into_iter().flat_map(|row| row.iter().skip(1)).map(|value| match value {
+            Value::Int(number) => number.to_string(),
+            _ => String::new(),
+        });
     Ok(Sum { rows: number(&rows, 0), digest: sums.collect::<Vec<String>>().join(" ") })
 }
 
@@ -36,7 +37,7 @@ pub async fn differing(
 ) -> Result<Vec<String>> {
     let Some(key) = &job.key else { return Ok(Vec::new()) };
     let list = |side: Side| {
-        let (row, texts, order) = (digest::row(&job.table), key.texts(), key.order());
+        let (row, texts, order) = (digest::row(&job.table, job.digest), key.texts(), key.order());
         let (from, filter) = (job.place(side, chunk), chunk.filter());
         format!("SELECT {row}, {texts} FROM {from}{filter} ORDER BY {order}")
     };

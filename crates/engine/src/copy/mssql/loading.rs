@@ -100,9 +100,6 @@ pub(super) fn passes(error: &Error) -> bool {
 
 /// The target's columns are asked for once for a table, and the source's are compared with them.
 async fn prepare(writer: &mut Conn, job: &Job, batch: &Batch) -> Result<()> {
-    if batch.is_first {
-        writer.enter(&job.target).await?;
-    }
     if let Some(prepared) = &writer.prepared
         && prepared.table == job.into
     {
@@ -111,6 +108,7 @@ async fn prepare(writer: &mut Conn, job: &Job, batch: &Batch) -> Result<()> {
             false => Err(other("what the source says of its columns has changed")),
         };
     }
+    writer.enter(&job.target).await?;
     let list = load::select_list(&job.table);
     let asked = format!("SELECT TOP (0) {list} FROM {}", job.into);
     let mut selection = writer.session.stream(&asked).await?;
@@ -124,7 +122,8 @@ async fn prepare(writer: &mut Conn, job: &Job, batch: &Batch) -> Result<()> {
         return Err(other("the table has other columns than the catalog said"));
     }
     let columns = target.into_iter().zip(sent);
-    let columns = columns.map(|(column, sent)| Loaded { column, collation: sent.collation.clone() });
+    let columns =
+        columns.map(|(column, sent)| Loaded { column, collation: sent.collation.clone() });
     writer.prepared = Some(Prepared {
         table: job.into.clone(),
         source: Arc::clone(&batch.columns),

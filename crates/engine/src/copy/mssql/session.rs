@@ -15,6 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Result, Side};
 use crate::mssql::name::{literal, quoted};
 use crate::mssql::script;
+use crate::mssql::script::digest::{Form, JOINS_BYTES};
 use crate::mssql::session::Session;
 use crate::mssql::value::Value;
 
@@ -35,8 +36,8 @@ pub struct Conn {
     /// Its session.
     pub session: Session,
     place: Place,
-    /// The database that it is in.
-    database: String,
+    /// How it is asked for digests.
+    form: Form,
     /// What is known of the table that was loaded last.
     pub(super) prepared: Option<Prepared>,
 }
@@ -64,6 +65,14 @@ impl Conn {
         &self.place.server
     }
 
+    /// How it and another server are both asked for digests.
+    pub fn digest_with(&self, other: &Conn) -> Form {
+        match (self.form, other.form) {
+            (Form::Bytes, Form::Bytes) => Form::Bytes,
+            (Form::Texts, _) | (_, Form::Texts) => Form::Texts,
+        }
+    }
+
     /// What ends it from outside. Does nothing where the login may not end sessions: then the end of its
     /// stream has to do.
     pub fn kill(&self) -> Kill {
@@ -76,10 +85,8 @@ impl Conn {
 
     /// Goes into a database, or back to [`HOME`]. While it is there the database cannot be renamed.
     pub async fn enter(&mut self, database: &str) -> Result<()> {
-        if self.database != database {
-            self.session.run(&format!("USE {}", quoted(database))).await?;
-            database.clone_into(&mut self.database);
-        }
+        self.prepared = None;
+        self.session.run(&format!("USE {}", quoted(database))).await?;
         Ok(())
     }
 
@@ -125,7 +132,7 @@ async fn open(endpoint: &Endpoint, purpose: &str, wait_seconds: u32) -> Result<C
     session.run(SETTINGS).await?;
     let asked = format!(
         "SELECT CAST(@@SPID AS bigint), {SERVER}, (SELECT {BEGAN} FROM sys.dm_exec_sessions WHERE \
-         session_id = @@SPID)"
+         session_id = @@SPID), {JOINS_BYTES}"
     );
     let rows = session.query(&asked).await?;
     let text = |index: usize| match rows.first().and_then(|row| row.get(index)) {
@@ -135,7 +142,8 @@ async fn open(endpoint: &Endpoint, purpose: &str, wait_seconds: u32) -> Result<C
     let server = text(1).unwrap_or_else(|| endpoint.address());
     let endpoint = Arc::new(endpoint);
     let place = Place { endpoint, server, number: number(&rows, 0), began: text(2) };
-    let mut conn = Conn { session, place, database: HOME.to_owned(), prepared: None };
+    let form = if number(&rows, 3) == 1 { Form::Bytes } else { Form::Texts };
+    let mut conn = Conn { session, place, form, prepared: None };
     conn.wait_for_locks(wait_seconds).await?;
     Ok(conn)
 }
