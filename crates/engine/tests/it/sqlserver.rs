@@ -13,6 +13,7 @@ use engine::mssql::name::{literal, quoted};
 use engine::mssql::session::Session;
 use engine::mssql::value::Value;
 
+mod carrier;
 mod catalog;
 mod copies;
 mod rows;

@@ -6,28 +6,25 @@ use super::loading::passes;
 use super::session::{Conn, number};
 use crate::copy::chunk::Chunk;
 use crate::copy::lane::TRIES;
-use crate::copy::verify::{Check, KEYS_MAX, Sum};
+use crate::copy::verify::{Check, KEY_CHARS_MAX, KEYS_MAX, Sum};
 use crate::error::{Error, ErrorKind, Result, Side};
-use crate::mssql::name::{qualified, quoted};
 use crate::mssql::script::digest;
 use crate::mssql::session::Selection;
 use crate::mssql::value::{Row, Value};
-
-/// Characters of a key that are shown.
-const KEY_CHARS_MAX: usize = 200;
 
 /// Rows and, if wanted, the digest of a chunk on one side.
 pub async fn sum(conn: &mut Conn, job: &Job, side: Side, check: &Check) -> Result<Sum> {
     let (from, condition) = (job.place(side, &check.chunk), check.chunk.condition.as_deref());
     let asked = match check.digest {
-        true => digest::question(&job.table, &from, condition),
+        true => digest::question(&job.table, job.digest, &from, condition),
         false => digest::count(&from, condition),
     };
     let rows = conn.session.query(&asked).await?;
-    let sums = rows.first().into_iter().flat_map(|row| row.iter().skip(1)).map(|value| match value {
-        Value::Int(number) => number.to_string(),
-        _ => String::new(),
-    });
+    let sums =
+        rows.first().into_iter().flat_map(|row| row.iter().skip(1)).map(|value| match value {
+            Value::Int(number) => number.to_string(),
+            _ => String::new(),
+        });
     Ok(Sum { rows: number(&rows, 0), digest: sums.collect::<Vec<String>>().join(" ") })
 }
 
@@ -40,7 +37,7 @@ pub async fn differing(
 ) -> Result<Vec<String>> {
     let Some(key) = &job.key else { return Ok(Vec::new()) };
     let list = |side: Side| {
-        let (row, texts, order) = (digest::row(&job.table), key.texts(), key.order());
+        let (row, texts, order) = (digest::row(&job.table, job.digest), key.texts(), key.order());
         let (from, filter) = (job.place(side, chunk), chunk.filter());
         format!("SELECT {row}, {texts} FROM {from}{filter} ORDER BY {order}")
     };
@@ -114,16 +111,14 @@ pub async fn remove(writer: &mut Conn, job: &Job, chunk: &Chunk) -> Result<()> {
 }
 
 /// Empties a table at once; false where the server does not allow it, as for one that foreign keys refer to.
-/// Some servers do so only from within the database.
+/// Not every server does so from another database.
 async fn truncate(writer: &mut Conn, job: &Job) -> Result<bool> {
-    let table = qualified(&job.table.schema, &job.table.name);
-    let session = &mut writer.session;
-    session.run(&format!("USE {}", quoted(&job.target))).await?;
-    let outcome = session.run(&format!("TRUNCATE TABLE {table}")).await;
-    session.run("USE [master]").await?;
-    match outcome {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.kind, ErrorKind::Statement | ErrorKind::Privilege) => Ok(false),
+    writer.enter(&job.target).await?;
+    match writer.session.run(&format!("TRUNCATE TABLE {}", job.into)).await {
+        Ok(_rows) => Ok(true),
+        Err(error) if matches!(error.kind, ErrorKind::Statement | ErrorKind::Privilege) => {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }

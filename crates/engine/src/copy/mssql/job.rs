@@ -10,6 +10,7 @@ use crate::mssql::carry::Hints;
 use crate::mssql::catalog::schema::Table;
 use crate::mssql::name::quoted;
 use crate::mssql::script::chunk::{self, ChunkKey};
+use crate::mssql::script::digest::Form;
 use crate::mssql::script::load;
 
 /// A table on its way.
@@ -25,6 +26,8 @@ pub struct Job {
     pub hints: Hints,
     /// Bytes of a batch.
     pub batch_bytes: usize,
+    /// How both sides are asked for digests.
+    pub digest: Form,
     /// Where it is read, quoted.
     pub(super) from: String,
     /// Where it is written, quoted.
@@ -36,11 +39,17 @@ pub struct Job {
 
 impl Job {
     /// Rows are read in the database `read`, which is the source itself or a snapshot of it, and go into `target` in
-    /// batches of up to `batch_bytes`, where rows are not longer.
+    /// batches of up to `batch_bytes`, where rows are not longer; `digest` is [`super::session::Conn::digest_with`]'s.
     ///
     /// A heap is locked as a whole, which its lanes do together; that is wrong for a table that has indexes
     /// already: whoever knows of some clears [`Hints::lock_table`].
-    pub fn new(source: &str, read: &str, target: &str, table: Table, batch_bytes: usize) -> Job {
+    pub fn new(
+        source: &str,
+        read: &str,
+        target: &str,
+        table: Table,
+        (batch_bytes, digest): (usize, Form),
+    ) -> Job {
         let name = |database: &str| {
             format!("{}.{}.{}", quoted(database), quoted(&table.schema), quoted(&table.name))
         };
@@ -51,7 +60,7 @@ impl Job {
         let name = format!("{}.{}", table.schema, table.name);
         let (source, target) = (source.to_owned(), target.to_owned());
         let batch_bytes = batch_bytes.min(BATCH_BYTES);
-        Job { source, target, table, hints, batch_bytes, from, into, key, name }
+        Job { source, target, table, hints, batch_bytes, digest, from, into, key, name }
     }
 
     /// The table on one side, quoted, with what a reader of the chunk is told of the key.

@@ -108,6 +108,7 @@ async fn prepare(writer: &mut Conn, job: &Job, batch: &Batch) -> Result<()> {
             false => Err(other("what the source says of its columns has changed")),
         };
     }
+    writer.enter(&job.target).await?;
     let list = load::select_list(&job.table);
     let asked = format!("SELECT TOP (0) {list} FROM {}", job.into);
     let mut selection = writer.session.stream(&asked).await?;
@@ -121,7 +122,8 @@ async fn prepare(writer: &mut Conn, job: &Job, batch: &Batch) -> Result<()> {
         return Err(other("the table has other columns than the catalog said"));
     }
     let columns = target.into_iter().zip(sent);
-    let columns = columns.map(|(column, sent)| Loaded { column, collation: sent.collation.clone() });
+    let columns =
+        columns.map(|(column, sent)| Loaded { column, collation: sent.collation.clone() });
     writer.prepared = Some(Prepared {
         table: job.into.clone(),
         source: Arc::clone(&batch.columns),

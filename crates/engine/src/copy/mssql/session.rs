@@ -1,7 +1,8 @@
 //! The sessions that a copy of SQL Server works in: what is set in them, and how they are ended from outside.
 //!
-//! Promises: a session is in `master`, so that it keeps no database from being renamed, and all that is asked
-//! in it names its database; nothing that a login or a server has set by itself (language, formats, limits of
+//! Promises: a session is in `master`, where it keeps no database from being renamed, until it is told to go
+//! into another ([`Conn::enter`]): to load rows, because not every server loads into other databases than the
+//! session's. All that is asked in it names its database. Nothing that a login or a server has set by itself (language, formats, limits of
 //! rows and of text) changes what comes of it; whoever waits for a lock does so for a time that has a name.
 //! Another session is ended only where the server says that it is still the one that we opened: numbers of
 //! sessions are given again at once.
@@ -12,8 +13,9 @@ use super::loading::Prepared;
 use crate::copy::connections::Kill;
 use crate::endpoint::Endpoint;
 use crate::error::{Result, Side};
-use crate::mssql::name::literal;
+use crate::mssql::name::{literal, quoted};
 use crate::mssql::script;
+use crate::mssql::script::digest::{Form, JOINS_BYTES};
 use crate::mssql::session::Session;
 use crate::mssql::value::Value;
 
@@ -34,6 +36,8 @@ pub struct Conn {
     /// Its session.
     pub session: Session,
     place: Place,
+    /// How it is asked for digests.
+    form: Form,
     /// What is known of the table that was loaded last.
     pub(super) prepared: Option<Prepared>,
 }
@@ -61,6 +65,14 @@ impl Conn {
         &self.place.server
     }
 
+    /// How it and another server are both asked for digests.
+    pub fn digest_with(&self, other: &Conn) -> Form {
+        match (self.form, other.form) {
+            (Form::Bytes, Form::Bytes) => Form::Bytes,
+            (Form::Texts, _) | (_, Form::Texts) => Form::Texts,
+        }
+    }
+
     /// What ends it from outside. Does nothing where the login may not end sessions: then the end of its
     /// stream has to do.
     pub fn kill(&self) -> Kill {
@@ -69,6 +81,13 @@ impl Conn {
             // Whoever cannot be reached or may not be ended ends by itself.
             let _ = end(&place).await;
         })
+    }
+
+    /// Goes into a database, or back to [`HOME`]. While it is there the database cannot be renamed.
+    pub async fn enter(&mut self, database: &str) -> Result<()> {
+        self.prepared = None;
+        self.session.run(&format!("USE {}", quoted(database))).await?;
+        Ok(())
     }
 
     /// Sets how long it waits for locks from now on.
@@ -113,7 +132,7 @@ async fn open(endpoint: &Endpoint, purpose: &str, wait_seconds: u32) -> Result<C
     session.run(SETTINGS).await?;
     let asked = format!(
         "SELECT CAST(@@SPID AS bigint), {SERVER}, (SELECT {BEGAN} FROM sys.dm_exec_sessions WHERE \
-         session_id = @@SPID)"
+         session_id = @@SPID), {JOINS_BYTES}"
     );
     let rows = session.query(&asked).await?;
     let text = |index: usize| match rows.first().and_then(|row| row.get(index)) {
@@ -123,7 +142,8 @@ async fn open(endpoint: &Endpoint, purpose: &str, wait_seconds: u32) -> Result<C
     let server = text(1).unwrap_or_else(|| endpoint.address());
     let endpoint = Arc::new(endpoint);
     let place = Place { endpoint, server, number: number(&rows, 0), began: text(2) };
-    let mut conn = Conn { session, place, prepared: None };
+    let form = if number(&rows, 3) == 1 { Form::Bytes } else { Form::Texts };
+    let mut conn = Conn { session, place, form, prepared: None };
     conn.wait_for_locks(wait_seconds).await?;
     Ok(conn)
 }

@@ -30,7 +30,8 @@ impl Walk {
     pub fn new(job: &Job, chunk_bytes: u64) -> Walk {
         let table = &job.table;
         let row_bytes = (table.bytes_estimated / table.rows_estimated.max(1)).max(1);
-        let step = (chunk_bytes / row_bytes).clamp(STEP_ROWS_MIN.min(chunk_bytes).max(1), STEP_ROWS_MAX);
+        let step =
+            (chunk_bytes / row_bytes).clamp(STEP_ROWS_MIN.min(chunk_bytes).max(1), STEP_ROWS_MAX);
         let can_cut = table.bytes_estimated > chunk_bytes && job.key.is_some();
         Walk { step, can_cut, number: 0, lower: None, is_over: false }
     }
@@ -42,7 +43,7 @@ impl Walk {
         }
         let Some(key) = job.key.as_ref().filter(|_| self.can_cut) else {
             self.is_over = true;
-            return Ok(Some(Chunk { number: 0, condition: None, key: None }));
+            return Ok(Some(Chunk::whole()));
         };
         let upper = match conn {
             Some(conn) => self.bound(job, key, conn).await?,

@@ -133,7 +133,8 @@ fn what_its_type_forbids_is_refused() {
 
 #[test]
 fn decimals_are_filled_up() {
-    let numbers: [&[u8]; 5] = [&[5, 1, 7, 0, 0, 0], &[0], &[1, 0], &[17; 18], &[9, 0, 1, 2, 3, 4, 5, 6, 7, 8]];
+    let numbers: [&[u8]; 5] =
+        [&[5, 1, 7, 0, 0, 0], &[0], &[1, 0], &[17; 18], &[9, 0, 1, 2, 3, 4, 5, 6, 7, 8]];
     let (mut input, mut expected) = (Vec::new(), Vec::new());
     for number in numbers {
         input.extend([&[ROW, 1][..], number, &[2]].concat());

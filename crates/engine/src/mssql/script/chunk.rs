@@ -186,7 +186,9 @@ impl Part {
     fn asked(&self) -> String {
         let name = quoted(&self.name);
         match self.kind.base.as_str() {
-            "money" | "smallmoney" => format!("CONVERT(nvarchar(64), {name}, 2)"),
+            "money" | "smallmoney" => {
+                format!("CONVERT(nvarchar(64), CAST({name} AS decimal(19, 4)))")
+            }
             "date" | "datetime2" => format!("CONVERT(nvarchar(64), {name}, 126)"),
             "datetime" | "smalldatetime" | "time" | "datetimeoffset" => {
                 format!("CONVERT(nvarchar(64), {name}, 121)")

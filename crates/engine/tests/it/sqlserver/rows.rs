@@ -7,8 +7,8 @@ use engine::mssql::session::Selection;
 use super::*;
 
 const HINTS: Hints = Hints { keep_nulls: true, lock_table: false, check_constraints: false };
-const SOURCE: &str = "dbferry_test_source";
-const TARGET: &str = "dbferry_test_target";
+pub(super) const SOURCE: &str = "dbferry_test_source";
+pub(super) const TARGET: &str = "dbferry_test_target";
 
 /// A type, what of a column `@` tells all of a value, and values.
 pub(super) struct Typed {
@@ -175,9 +175,9 @@ const BABELFISH_LOSES: &[(&str, Option<&str>)] = &[
 ];
 
 /// A type with the values that are asked of this server.
-struct Case {
-    typed: &'static Typed,
-    values: Vec<&'static str>,
+pub(super) struct Case {
+    pub(super) typed: &'static Typed,
+    pub(super) values: Vec<&'static str>,
 }
 
 /// All types and values, but for those that the server is known to lose, which are told.
@@ -199,26 +199,26 @@ fn cases(loses: &[(&str, Option<&str>)]) -> Vec<Case> {
 }
 
 impl Typed {
-    fn shown(&self, column: &str) -> String {
+    pub(super) fn shown(&self, column: &str) -> String {
         self.shown.map(|expression| expression.replace('@', column)).join(", ")
     }
 }
 
 impl Case {
-    fn value(&self, row: usize) -> String {
+    pub(super) fn value(&self, row: usize) -> String {
         format!("CAST({} AS {})", self.values[row % self.values.len()], self.typed.name)
     }
 }
 
 /// The sessions of a carriage, and one that compares.
-struct Pair {
-    reader: Session,
-    writer: Session,
-    judge: Session,
+pub(super) struct Pair {
+    pub(super) reader: Session,
+    pub(super) writer: Session,
+    pub(super) judge: Session,
 }
 
 impl Pair {
-    async fn made() -> Pair {
+    pub(super) async fn made() -> Pair {
         made(SOURCE).await;
         made(TARGET).await;
         Pair {
@@ -229,12 +229,12 @@ impl Pair {
     }
 
     /// What the server is asked to carry.
-    async fn cases(&mut self) -> Vec<Case> {
+    pub(super) async fn cases(&mut self) -> Vec<Case> {
         let loses = if is_babelfish(&mut self.judge).await { BABELFISH_LOSES } else { &[] };
         cases(loses)
     }
 
-    async fn both(&mut self, statement: &str) {
+    pub(super) async fn both(&mut self, statement: &str) {
         run(&mut self.reader, &[statement]).await;
         run(&mut self.writer, &[statement]).await;
     }
@@ -257,7 +257,7 @@ impl Pair {
     }
 
     /// How many rows the sides do not share, by the server's word.
-    async fn differences(&mut self, table: &str, shown: &str) -> i64 {
+    pub(super) async fn differences(&mut self, table: &str, shown: &str) -> i64 {
         let side = |database: &str| format!("SELECT id, {shown} FROM {database}.{table}");
         let (one, other) = (side(SOURCE), side(TARGET));
         let mut found = 0;
@@ -269,7 +269,7 @@ impl Pair {
         found
     }
 
-    async fn ended(self) {
+    pub(super) async fn ended(self) {
         for session in [self.reader, self.writer, self.judge] {
             session.close().await;
         }
