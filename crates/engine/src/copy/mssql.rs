@@ -15,6 +15,7 @@ use crate::endpoint::Family;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mssql::catalog::schema::Database;
 use crate::mssql::name::literal;
+use crate::mssql::script::digest::Form;
 use crate::mssql::script::rename::Renames;
 use crate::mssql::script::{self, Script};
 use crate::mssql::session::Session;
@@ -165,7 +166,8 @@ impl Course for SqlServerCourse<'_> {
         report.resumable = true;
         kept.release(target).await?;
         let readers = std::mem::take(&mut snapshot.readers);
-        let load = self.load(&known.databases, &snapshot.names, &kept, readers);
+        let form = there.digest_with(&main);
+        let load = self.load(&known.databases, (&snapshot.names, form), &kept, readers);
         Ok((load, Stage { there, main, snapshot, scripts }))
     }
 
@@ -370,11 +372,12 @@ impl<'a> SqlServerCourse<'a> {
         }
     }
 
-    /// The tables, the largest first. Each database is read under its name of `names`.
+    /// The tables, the largest first. Each database is read under its name of `names`, and compared in that
+    /// form.
     fn load(
         &self,
         databases: &[Database],
-        names: &[String],
+        (names, form): (&[String], Form),
         kept: &Inheritance,
         readers: Vec<Conn>,
     ) -> Load<SqlServer> {
@@ -390,7 +393,7 @@ impl<'a> SqlServerCourse<'a> {
             let name = resume::full(table);
             let has_keys = kept.has_keys(index, &name);
             let read = names.get(index).unwrap_or(&database.name);
-            let mut job = Job::new(&database.name, read, into, table.clone(), batch_bytes);
+            let mut job = Job::new(&database.name, read, into, table.clone(), (batch_bytes, form));
             job.hints.lock_table &= !has_keys;
             jobs.push(job);
             keys.push(if has_keys { Vec::new() } else { staging::keys(table, into) });

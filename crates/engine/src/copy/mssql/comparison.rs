@@ -29,6 +29,7 @@ pub async fn compare(scope: &Scope<'_>, report: &mut Report) -> Result<()> {
         check_tables(&database, &catalog::read(&mut here.session, &target, to).await?)?;
         databases.push(database);
     }
+    let form = there.digest_with(&here);
     here.close().await;
     there.close().await;
     let of = (databases.as_slice(), scope.options.tag.as_str());
@@ -40,7 +41,8 @@ pub async fn compare(scope: &Scope<'_>, report: &mut Report) -> Result<()> {
     for (index, database) in databases.iter().enumerate() {
         let (_, to) = &scope.options.databases[index];
         for table in &database.tables {
-            jobs.push(Job::new(&database.name, &snapshot.names[index], to, table.clone(), 0));
+            let read = &snapshot.names[index];
+            jobs.push(Job::new(&database.name, read, to, table.clone(), (0, form)));
         }
     }
     let readers = std::mem::take(&mut snapshot.readers);

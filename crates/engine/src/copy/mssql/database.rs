@@ -13,6 +13,8 @@ use crate::mssql::session::Session;
 
 /// How often a database is tried to be renamed or removed.
 pub const TRIES: u32 = 40;
+/// How often what fails is tried again although nobody is seen there.
+const VAIN_TRIES: u32 = 4;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -61,14 +63,21 @@ pub async fn remove(session: &mut Session, name: &str) -> Result<()> {
 
 /// Executes what nobody else may be in the database for. True if the database was shut for that.
 async fn alone(session: &mut Session, name: &str, sql: &str) -> Result<bool> {
-    let mut was_shut = false;
+    let (mut was_shut, mut vain) = (false, 0);
     for left in (0..TRIES).rev() {
-        match session.run(sql).await {
-            Ok(_rows) => return Ok(was_shut),
-            Err(error) if left > 0 && is_in_use(&error) && session.is_idle() => {}
-            Err(error) => return Err(error),
+        let Err(error) = session.run(sql).await else { return Ok(was_shut) };
+        if left == 0 || !session.is_idle() {
+            return Err(error);
         }
-        was_shut |= shut(session, name).await?;
+        // Numbers of errors are not the same everywhere; that somebody is in it is.
+        let others = others(session, name).await?;
+        if others.is_empty() && !is_in_use(&error) {
+            vain += 1;
+            if vain == VAIN_TRIES {
+                return Err(error);
+            }
+        }
+        was_shut |= shut(session, name, &others).await?;
         tokio::time::sleep(PAUSE).await;
     }
     let text = format!("somebody is in database {name}");
@@ -79,8 +88,22 @@ fn is_in_use(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::LockWait | ErrorKind::Deadlock)
 }
 
+/// The sessions that are in a database, as far as the login may see them.
+async fn others(session: &mut Session, name: &str) -> Result<Vec<i64>> {
+    let inside = format!(
+        "SELECT CAST(s.session_id AS bigint) FROM sys.dm_exec_sessions AS s WHERE s.database_id = \
+         DB_ID({}) AND s.session_id <> @@SPID",
+        literal(name)
+    );
+    match answer::numbers(session, &inside).await {
+        Ok(others) => Ok(others),
+        Err(error) if !session.is_idle() => Err(error),
+        Err(_refused) => Ok(Vec::new()),
+    }
+}
+
 /// Puts out those who are in a database. True if it takes one session only from now on.
-async fn shut(session: &mut Session, name: &str) -> Result<bool> {
+async fn shut(session: &mut Session, name: &str, others: &[i64]) -> Result<bool> {
     let sql = format!("ALTER DATABASE {} SET SINGLE_USER WITH ROLLBACK IMMEDIATE", quoted(name));
     match session.run(&sql).await {
         Ok(_rows) => return Ok(true),
@@ -88,28 +111,12 @@ async fn shut(session: &mut Session, name: &str) -> Result<bool> {
         // Not everybody may, and not every server can.
         Err(_refused) => {}
     }
-    let inside = format!(
-        "SELECT CAST(s.session_id AS bigint) FROM sys.dm_exec_sessions AS s WHERE s.database_id = \
-         DB_ID({}) AND s.session_id <> @@SPID",
-        literal(name)
-    );
-    let Ok(inside) = answer::numbers(session, &inside).await else {
-        return lost(session);
-    };
-    for id in inside {
-        // One that is gone already cannot be ended.
-        let _ = session.run(&format!("KILL {id}")).await;
-    }
-    lost(session)
-}
-
-/// An error if the session is, else false.
-fn lost(session: &Session) -> Result<bool> {
-    match session.is_idle() {
-        true => Ok(false),
-        false => {
-            let text = "put others out of a database";
-            Err(Error::new(ErrorKind::LostConnection, Side::Target, text))
+    for id in others {
+        match session.run(&format!("KILL {id}")).await {
+            Err(error) if !session.is_idle() => return Err(error),
+            // One that is gone already cannot be ended.
+            Ok(_) | Err(_) => {}
         }
     }
+    Ok(false)
 }

@@ -102,8 +102,13 @@ impl Conn {
         Ok(number(&rows, 0))
     }
 
-    /// Ends it.
-    pub async fn close(self) {
+    /// Ends it, at [`HOME`]: there are servers that for a while take one that has ended for one that still is
+    /// where it was (Babelfish for PostgreSQL), and rename no database meanwhile.
+    pub async fn close(mut self) {
+        if self.session.is_idle() {
+            // It ends all the same.
+            let _ = self.enter(HOME).await;
+        }
         self.session.close().await;
     }
 }

@@ -47,7 +47,7 @@ async fn copied(options: &Options) -> Result<Report, Failure> {
 async fn copied_with(options: &Options, surroundings: &Surroundings) -> Result<Report, Failure> {
     let server = server();
     let run = copy::run(&server, &server, options, surroundings);
-    tokio::time::timeout(DEADLINE, run).await.unwrap()
+    tokio::time::timeout(3 * DEADLINE, run).await.unwrap()
 }
 
 async fn shown(options: &Options) -> Report {
@@ -227,7 +227,8 @@ async fn a_target_that_holds_objects_is_replaced_only_as_asked() {
     assert_eq!(failure.error.kind, ErrorKind::Refused, "{}", failure.error);
     assert_eq!(count(&mut session, "dbferry_test_to.dbo.old").await, 1);
     options.replace = true;
-    let preview = copy::preview(&server(), &server(), &options, &surroundings()).await;
+    let (server, around) = (server(), surroundings());
+    let preview = copy::preview(&server, &server, &options, &around).await;
     let report = preview.unwrap_or_else(|failure| panic!("{}", failure.error));
     assert_eq!(report.tables["dbferry_test_from.dbo.account"].rows, 3000);
     assert_eq!(count(&mut session, "dbferry_test_to.dbo.old").await, 1);
@@ -236,10 +237,10 @@ async fn a_target_that_holds_objects_is_replaced_only_as_asked() {
     assert_eq!(count(&mut session, "dbferry_test_to.dbo.account").await, 3000);
     assert!(session.run("SELECT n FROM dbferry_test_to.dbo.old").await.is_err());
     assert_eq!(left_behind(&mut session).await, 0);
-    let compared = copy::compare(&server(), &server(), &options, &surroundings()).await;
+    let compared = copy::compare(&server, &server, &options, &around).await;
     compared.unwrap_or_else(|failure| panic!("{}", failure.error));
     run(&mut session, &["UPDATE dbferry_test_to.dbo.account SET amount = 1 WHERE id = 77"]).await;
-    let compared = copy::compare(&server(), &server(), &options, &surroundings()).await;
+    let compared = copy::compare(&server, &server, &options, &around).await;
     let failure = compared.unwrap_err();
     assert_eq!(failure.report.differences.len(), 1, "{}", failure.error);
     assert_eq!(failure.report.differences[0].keys, ["id=77"]);
