@@ -18,8 +18,8 @@ pub const GROUP_MAX: usize = 64;
 pub enum Form {
     /// Bytes one after another.
     Bytes,
-    /// Numbers and times as texts, everything else by a hash of its own: for servers that do not put bytes
-    /// together but add them (Babelfish for PostgreSQL).
+    /// Numbers and times as texts, everything else by a hash of its own, a variant by that of its text: for
+    /// servers that do not put bytes together but add them (Babelfish for PostgreSQL).
     Texts,
 }
 
@@ -101,13 +101,12 @@ fn text(column: &Column) -> String {
         "bit" | "tinyint" | "smallint" | "int" | "bigint" | "decimal" | "numeric"
         | "uniqueidentifier" => name,
         "sql_variant" => {
-            let properties = variant_properties(&name);
-            let value = hash(format!("CAST({name} AS varbinary(8000))"));
-            // All of a NULL is empty, and its value decides.
-            format!(
-                "CASE WHEN {name} IS NOT NULL THEN {} END",
-                varying(&format!("CONCAT({properties}, {value})"))
-            )
+            // Where bytes are added, neither are lengths known nor collations kept.
+            let properties = properties(&name, &["BaseType", "Precision", "Scale"]);
+            let value = format!("CAST({name} AS nvarchar(4000))");
+            // Of a NULL all is empty, which is a value too.
+            let value = varying(&format!("CONCAT({properties}, {value})"));
+            format!("CASE WHEN {name} IS NOT NULL THEN {value} END")
         }
         "text" => varying(&format!("CAST({name} AS varchar(max))")),
         "ntext" | "xml" | "json" => varying(&format!("CAST({name} AS nvarchar(max))")),
@@ -170,16 +169,17 @@ fn bytes(column: &Column) -> Bytes {
 
 /// A variant's type with all that belongs to it, and its bytes.
 fn variant(name: &str) -> String {
-    let properties = variant_properties(name);
+    let properties =
+        properties(name, &["BaseType", "Precision", "Scale", "MaxLength", "Collation"]);
     format!(
         "HASHBYTES('SHA2_256', CAST(CONCAT({properties}) AS varbinary(max)) + CAST({name} AS varbinary(8000)))"
     )
 }
 
-/// A variant's type with all that belongs to it, as arguments of CONCAT.
-fn variant_properties(name: &str) -> String {
-    let properties = ["BaseType", "Precision", "Scale", "MaxLength", "Collation"].map(|property| {
+/// What belongs to a variant's type, as arguments of CONCAT.
+fn properties(name: &str, properties: &[&str]) -> String {
+    let properties = properties.iter().map(|property| {
         format!("CAST(SQL_VARIANT_PROPERTY({name}, '{property}') AS nvarchar(128)), N','")
     });
-    properties.join(", ")
+    properties.collect::<Vec<String>>().join(", ")
 }

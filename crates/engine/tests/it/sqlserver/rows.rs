@@ -79,10 +79,31 @@ pub(super) const TYPES: &[Typed] = &[
     typed(
         "decimal(38,0)",
         VALUE,
-        &["-99999999999999999999999999999999999999", "99999999999999999999999999999999999999"],
+        &[
+            "-99999999999999999999999999999999999999",
+            "99999999999999999999999999999999999999",
+            "-9999999999999999999999999999999999999",
+            "0",
+        ],
     ),
-    typed("decimal(38,10)", VALUE, &["1234567890123456789012345678.0123456789", "0"]),
-    typed("decimal(38,38)", VALUE, &["0.12345678901234567890123456789012345678", "0"]),
+    typed(
+        "decimal(38,10)",
+        VALUE,
+        &[
+            "1234567890123456789012345678.0123456789",
+            "-123456789012345678901234567.0123456789",
+            "0",
+        ],
+    ),
+    typed(
+        "decimal(38,38)",
+        VALUE,
+        &[
+            "0.12345678901234567890123456789012345678",
+            "-0.01234567890123456789012345678901234567",
+            "0",
+        ],
+    ),
     typed("date", VALUE, &["'0001-01-01'", "'9999-12-31'"]),
     typed("time(0)", VALUE, TIMES),
     typed("time(3)", VALUE, TIMES),
@@ -164,9 +185,14 @@ pub(super) const TYPES: &[Typed] = &[
 /// What Babelfish 4.3 does not keep of a bulk load, whoever sends it: a type, and a value of it or all.
 ///
 /// It takes smallmoney for unsigned, an empty text for NULL, and the thousandths of a datetime as they were
-/// rounded for sending.
+/// rounded for sending. Of 38 digits and a point, which may be those of a zero, it forgets where they end.
 const BABELFISH_LOSES: &[(&str, Option<&str>)] = &[
     ("smallmoney", Some("-214748.3648")),
+    ("decimal(38,0)", Some("-99999999999999999999999999999999999999")),
+    ("decimal(38,0)", Some("99999999999999999999999999999999999999")),
+    ("decimal(38,10)", Some("1234567890123456789012345678.0123456789")),
+    ("decimal(38,38)", Some("0.12345678901234567890123456789012345678")),
+    ("decimal(38,38)", Some("0")),
     ("datetime", Some("'9999-12-31T23:59:59.997'")),
     ("nchar(10)", Some("N'你好 🚀'")),
     ("sql_variant", Some("CAST('2024-02-29T12:34:56.123' AS datetime2(3))")),
