@@ -137,11 +137,7 @@ impl Course for SqlServerCourse<'_> {
         Watcher::begin(source, &options.throttle, connections).await
     }
 
-    async fn stage(
-        &self,
-        known: &Known,
-        report: &mut Report,
-    ) -> Result<(Load<SqlServer>, Stage)> {
+    async fn stage(&self, known: &Known, report: &mut Report) -> Result<(Load<SqlServer>, Stage)> {
         let Scope { source, target, options, connections, .. } = &self.scope;
         let mut there = session::catalogue(source).await?;
         connections.watch(there.kill());
@@ -302,8 +298,7 @@ impl<'a> SqlServerCourse<'a> {
         let Scope { source, options, surroundings, .. } = &self.scope;
         let of = (known.databases.as_slice(), options.tag.as_str());
         let readers = self.scope.readers();
-        let opened =
-            snapshot::open(source, &known.source, of, readers, &surroundings.stop).await;
+        let opened = snapshot::open(source, &known.source, of, readers, &surroundings.stop).await;
         let mut snapshot = opened?;
         snapshot.readers.iter().for_each(|reader| self.scope.connections.watch(reader.kill()));
         report.notes.append(&mut snapshot.notes);

@@ -51,11 +51,7 @@ pub async fn numbers(session: &mut Session, question: &str) -> Result<Vec<i64>> 
 }
 
 /// What a server answers to questions of the catalog.
-pub async fn ask(
-    session: &mut Session,
-    questions: &[&Question],
-    facts: &Facts,
-) -> Result<Answers> {
+pub async fn ask(session: &mut Session, questions: &[&Question], facts: &Facts) -> Result<Answers> {
     let mut answers = Answers::new();
     for question in questions {
         if let Some(sql) = question.sql(facts) {

@@ -25,10 +25,8 @@ pub async fn id(session: &mut Session, name: &str) -> Result<Option<i64>> {
 
 /// Whether many may be in it; false if there is none of this name.
 pub async fn takes_many(session: &mut Session, name: &str) -> Result<bool> {
-    let access = format!(
-        "(SELECT d.user_access FROM sys.databases AS d WHERE d.name = {})",
-        literal(name)
-    );
+    let access =
+        format!("(SELECT d.user_access FROM sys.databases AS d WHERE d.name = {})", literal(name));
     Ok(answer::number(session, &access).await? == Some(0))
 }
 

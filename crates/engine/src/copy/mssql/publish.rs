@@ -58,11 +58,7 @@ pub async fn place(
 
 /// Makes all places show their copies, each with the statements that need the final names. After an error,
 /// [`back`] is due.
-pub async fn forth(
-    session: &mut Session,
-    places: &[Place],
-    scripts: &[Script],
-) -> Result<()> {
+pub async fn forth(session: &mut Session, places: &[Place], scripts: &[Script]) -> Result<()> {
     answer::enter(session, session::HOME).await?;
     for place in places.iter().filter(|place| place.old.is_some()) {
         database::rename(session, &place.target, &place.trash).await?;

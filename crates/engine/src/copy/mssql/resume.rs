@@ -204,7 +204,8 @@ impl Inheritance {
             if before.others != now.others {
                 continue;
             }
-            let same = now.tables.iter().filter(|(name, made)| before.tables.get(*name) == Some(made));
+            let same =
+                now.tables.iter().filter(|(name, made)| before.tables.get(*name) == Some(made));
             let tables = same.map(|(name, _)| (name.clone(), false)).collect();
             let present = catalog::read(session, facts, name).await;
             let present = present.map_err(|error| error.on(Side::Target))?;

@@ -145,11 +145,7 @@ async fn under_fence(
 }
 
 /// SNAPSHOT transactions that say that they see the same, without a fence.
-async fn alike(
-    databases: &[Database],
-    mut readers: Vec<Conn>,
-    stop: &Stop,
-) -> Result<Snapshot> {
+async fn alike(databases: &[Database], mut readers: Vec<Conn>, stop: &Stop) -> Result<Snapshot> {
     let mut notes = Vec::new();
     for left in (0..LOCK_TRIES).rev() {
         for reader in &mut readers {
@@ -282,11 +278,7 @@ async fn begin(reader: &mut Conn, text: &str, databases: &[Database]) -> Result<
 
 /// Keeps writers out of all tables, and says since when. In several tries with pauses between: whoever waits
 /// for a lock makes others wait.
-async fn raise(
-    source: &Endpoint,
-    databases: &[Database],
-    stop: &Stop,
-) -> Result<(Conn, Instant)> {
+async fn raise(source: &Endpoint, databases: &[Database], stop: &Stop) -> Result<(Conn, Instant)> {
     let mut fence = session::catalogue(source).await?;
     for left in (0..LOCK_TRIES).rev() {
         match raise_once(&mut fence.session, databases).await {

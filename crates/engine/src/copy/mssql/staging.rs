@@ -91,12 +91,7 @@ async fn options(
 }
 
 /// Notes that an option is not set; an error only if the session is lost.
-fn refused(
-    session: &Session,
-    ran: Result<u64>,
-    sql: &str,
-    notes: &mut Vec<String>,
-) -> Result<()> {
+fn refused(session: &Session, ran: Result<u64>, sql: &str, notes: &mut Vec<String>) -> Result<()> {
     match ran {
         Ok(_rows) => Ok(()),
         Err(error) if !session.is_idle() => Err(error),

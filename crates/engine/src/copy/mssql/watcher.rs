@@ -2,8 +2,8 @@
 //!
 //! Promises: a server that does not tell is an error when the copy begins, and a reason to pause later.
 
-use super::{answer, facts};
 use super::session::{self, Conn};
+use super::{answer, facts};
 use crate::copy::connections::Connections;
 use crate::copy::throttle::{self, ANSWER_MAX, Limits};
 use crate::endpoint::Endpoint;

@@ -153,7 +153,9 @@ async fn databases_that_name_each_other_are_copied_under_new_names() {
     assert!(report.published && report.verified == Verified::Checksum, "{report:?}");
     assert_eq!(report.tables.len(), 4, "{:?}", report.tables.keys());
     let mut session = connected("master").await;
-    for table in ["shop.sales.customer", "shop.sales.purchase", "shop.sales.fired", "stock.dbo.item"] {
+    for table in
+        ["shop.sales.customer", "shop.sales.purchase", "shop.sales.fired", "stock.dbo.item"]
+    {
         let (database, table) = table.split_once('.').unwrap();
         let one = format!("dbferry_test_{database}.{table}");
         let other = format!("dbferry_test_{database}_new.{table}");
@@ -275,7 +277,10 @@ async fn what_fails_after_the_exchange_leaves_the_target_as_it_was() {
     let script = Script { statements: vec![broken], findings: Vec::new() };
     let error = publish::forth(&mut session, &[place], &[script]).await.unwrap_err();
     assert!(error.to_string().contains("dbo.v"), "{error}");
-    assert_eq!(number(&mut session, "SELECT COUNT(*) FROM sys.objects WHERE name = N'old'").await, 0);
+    assert_eq!(
+        number(&mut session, "SELECT COUNT(*) FROM sys.objects WHERE name = N'old'").await,
+        0
+    );
     session.close().await;
     let repaired = journal::repair(&server(), Some(TAG), Wait::ForDead).await.unwrap();
     assert_eq!(repaired.len(), 1);
@@ -398,7 +403,9 @@ async fn a_copy_is_of_one_moment_while_others_write() {
     assert_eq!(number(&mut session, "SELECT SUM(amount) FROM dbo.account").await, 500_000);
     assert_eq!(count(&mut session, "dbo.account").await, 5000);
     if is_babelfish(&mut session).await {
-        not_shown("Babelfish does not obey lock hints: what several readers see is compared instead");
+        not_shown(
+            "Babelfish does not obey lock hints: what several readers see is compared instead",
+        );
     }
     assert!(report.snapshot.is_some());
     session.close().await;
