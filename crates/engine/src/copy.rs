@@ -85,7 +85,7 @@ pub async fn run(
     surroundings: &Surroundings,
 ) -> std::result::Result<Report, Failure> {
     match course_of(Scope::new(source, target, options, surroundings))? {
-        Courses::MySql(course) => course::run(&course).await,
+        Courses::MySql(course) => Box::pin(course::run(&course)).await,
     }
 }
 
@@ -98,7 +98,7 @@ pub async fn preview(
     surroundings: &Surroundings,
 ) -> std::result::Result<Report, Failure> {
     match course_of(Scope::new(source, target, options, surroundings))? {
-        Courses::MySql(course) => course::preview(&course).await,
+        Courses::MySql(course) => Box::pin(course::preview(&course)).await,
     }
 }
 
@@ -111,7 +111,7 @@ pub async fn compare(
     surroundings: &Surroundings,
 ) -> std::result::Result<Report, Failure> {
     match course_of(Scope::new(source, target, options, surroundings))? {
-        Courses::MySql(course) => comparison::run(&course).await,
+        Courses::MySql(course) => Box::pin(comparison::run(&course)).await,
     }
 }
 
@@ -143,4 +143,34 @@ fn course_of(scope: Scope<'_>) -> std::result::Result<Courses<'_>, Failure> {
 fn not_yet() -> Error {
     let text = "copies between SQL Servers are not there yet";
     Error::new(ErrorKind::Usage, Side::Internal, text)
+}
+
+#[test]
+fn a_copy_stays_within_a_family() {
+    let options = Options {
+        databases: Vec::new(),
+        lanes: 1,
+        verify: Verified::None,
+        replace: false,
+        definer: Definer::Keep,
+        load_data: false,
+        chunk_bytes: 1,
+        throttle: Limits::none(),
+        collations: BTreeMap::new(),
+        skip_unsupported: false,
+        tag: String::new(),
+        past: Past::Remove,
+    };
+    let progress = crate::run::progress::Progress::new();
+    let surroundings = Surroundings { progress, stop: crate::run::stop::Stop::new() };
+    let check = |from: &str, to: &str| {
+        let parsed = |url: &str| Endpoint::parse(&format!("{url}://a@localhost")).unwrap();
+        let (from, to) = (parsed(from), parsed(to));
+        let course = course_of(Scope::new(&from, &to, &options, &surroundings));
+        course.err().map(|failure| failure.error.message)
+    };
+    assert_eq!(check("mysql", "mariadb"), None);
+    let refused = check("mssql", "mariadb").unwrap();
+    assert!(refused.contains("--from is mssql://") && refused.contains("--to is mysql://"));
+    assert!(check("mysql", "mssql").is_some());
 }
