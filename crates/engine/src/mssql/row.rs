@@ -134,20 +134,16 @@ impl Walker {
                         self.column += 1;
                         continue;
                     }
-                    if let Shape::Number(max) = shape {
-                        let Some(length) = input.get(at).copied() else { break };
-                        if length > max {
-                            return Err(Malformed { column: self.column });
-                        }
-                        if (1..NUMBER_BYTES).contains(&length) {
-                            let end = at + 1 + usize::from(length);
-                            let Some(number) = input.get(at + 1..end) else { break };
-                            out.extend(&input[from..at]);
-                            fill_up(number, out);
-                            (at, from) = (end, end);
-                            self.end_cell();
-                            continue;
-                        }
+                    if let Shape::Number(max) = shape
+                        && let Some(number) = short_number(&input[at..], max)
+                    {
+                        let Some(number) = number else { break };
+                        out.extend(&input[from..at]);
+                        fill_up(number, out);
+                        at += 1 + number.len();
+                        from = at;
+                        self.end_cell();
+                        continue;
                     }
                     match shape.head(&input[at..]) {
                         Ok(Some(head)) => at += self.enter(&head),
@@ -227,6 +223,13 @@ impl Walker {
     }
 }
 
+/// The number that `input` begins with, if it is to be filled up; `Some(None)` if it is not there wholly.
+fn short_number(input: &[u8], max: u8) -> Option<Option<&[u8]>> {
+    let length = *input.first()?;
+    let is_short = (1..NUMBER_BYTES).contains(&length) && length <= max;
+    is_short.then(|| input.get(1..1 + usize::from(length)))
+}
+
 /// Writes a decimal with all the bytes that one may have: the low ones come first.
 fn fill_up(number: &[u8], out: &mut Vec<u8>) {
     const ZEROS: [u8; NUMBER_BYTES as usize] = [0; NUMBER_BYTES as usize];
@@ -255,7 +258,7 @@ impl Shape {
         let body = match self {
             Self::Fixed(bytes) => Some(u64::from(bytes)),
             Self::Byte(max) => limited(u64::from(reader.u8()?), u64::from(max)),
-            Self::Number(_) => limited(u64::from(reader.u8()?), u64::from(NUMBER_BYTES)),
+            Self::Number(max) => limited(u64::from(reader.u8()?), u64::from(max)),
             Self::Short(max) => match reader.u16()? {
                 NULL => Some(0),
                 length => limited(u64::from(length), u64::from(max)),
@@ -282,6 +285,9 @@ impl Shape {
         self,
         reader: &mut Reader<'a>,
     ) -> Result<Option<std::borrow::Cow<'a, [u8]>>, Short> {
+        if let Self::Number(_) = self {
+            return Self::Byte(NUMBER_BYTES).cell(reader);
+        }
         let rest = reader.rest();
         let is_null = self.null().is_some_and(|null| rest.starts_with(null));
         match self.head(rest)?.ok_or(Short)? {
