@@ -134,15 +134,12 @@ impl Walker {
                         self.column += 1;
                         continue;
                     }
-                    if let Shape::Number(max) = shape
-                        && let Some(number) = short_number(&input[at..], max)
-                    {
+                    if let Some(number) = shape.short_number(&input[at..]) {
                         let Some(number) = number else { break };
                         out.extend(&input[from..at]);
-                        fill_up(number, out);
-                        at += 1 + number.len();
+                        at += fill_up(number, out);
                         from = at;
-                        self.end_cell();
+                        self.column += 1;
                         continue;
                     }
                     match shape.head(&input[at..]) {
@@ -162,10 +159,7 @@ impl Walker {
                 Place::ChunkHead => {
                     let Ok(length) = Reader::new(&input[at..]).u32() else { break };
                     at += 4;
-                    match length {
-                        0 => self.end_cell(),
-                        length => self.place = Place::ChunkBody(u64::from(length)),
-                    }
+                    self.begin_chunk(length);
                 }
             }
         }
@@ -217,25 +211,28 @@ impl Walker {
         left == 0
     }
 
+    /// A chunk of so many bytes follows; an empty one ends the cell.
+    fn begin_chunk(&mut self, length: u32) {
+        match length {
+            0 => self.end_cell(),
+            length => self.place = Place::ChunkBody(u64::from(length)),
+        }
+    }
+
     fn end_cell(&mut self) {
         self.column += 1;
         self.place = Place::Cell;
     }
 }
 
-/// The number that `input` begins with, if it is to be filled up; `Some(None)` if it is not there wholly.
-fn short_number(input: &[u8], max: u8) -> Option<Option<&[u8]>> {
-    let length = *input.first()?;
-    let is_short = (1..NUMBER_BYTES).contains(&length) && length <= max;
-    is_short.then(|| input.get(1..1 + usize::from(length)))
-}
-
-/// Writes a decimal with all the bytes that one may have: the low ones come first.
-fn fill_up(number: &[u8], out: &mut Vec<u8>) {
+/// Writes a decimal with all the bytes that one may have: the low ones come first. Gives the bytes that it had,
+/// its length included.
+fn fill_up(number: &[u8], out: &mut Vec<u8>) -> usize {
     const ZEROS: [u8; NUMBER_BYTES as usize] = [0; NUMBER_BYTES as usize];
     out.push(NUMBER_BYTES);
     out.extend(number);
     out.extend(&ZEROS[number.len()..]);
+    1 + number.len()
 }
 
 impl Shape {
@@ -248,6 +245,14 @@ impl Shape {
             Self::Long(_) => Some(&[0; 4]),
             Self::Chunks => Some(&[0xff; 8]),
         }
+    }
+
+    /// The decimal that `input` begins with, if it is to be filled up; `Some(None)` if it is not there wholly.
+    fn short_number(self, input: &[u8]) -> Option<Option<&[u8]>> {
+        let Self::Number(max) = self else { return None };
+        let length = *input.first()?;
+        let is_short = (1..NUMBER_BYTES).contains(&length) && length <= max;
+        is_short.then(|| input.get(1..1 + usize::from(length)))
     }
 
     /// Reads the head of a cell. `Ok(None)` if no such cell can be.
