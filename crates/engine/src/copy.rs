@@ -87,6 +87,8 @@ pub struct Options {
     pub tag: String,
     /// What is done with copies that died.
     pub past: Past,
+    /// Objects that are not carried are left out and named, instead of stopping the copy. SQL Server only.
+    pub skip_unsupported: bool,
 }
 
 /// Copies databases of `source` to `target`.
