@@ -89,7 +89,11 @@ fn done(success: &Success) -> String {
         }
         Success::Copy(done) => {
             let (tables, rows) = (size::count(done.tables), size::count(done.rows));
-            format!(": {tables} tables, {rows} rows in {}", time(done.seconds))
+            let left_out = match done.left_out.len() {
+                0 => String::new(),
+                count => format!("; left out: {} and others, {count} in all", done.left_out[0]),
+            };
+            format!(": {tables} tables, {rows} rows in {}{left_out}", time(done.seconds))
         }
     }
 }
