@@ -86,7 +86,7 @@ pub struct Options {
 }
 
 /// What the run shares with its surroundings.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Surroundings {
     /// Counted while it runs.
     pub progress: Arc<Progress>,

@@ -321,9 +321,7 @@ async fn copy(settings: &Settings) -> Result<Report, Failure> {
     let Settings { source, target, options, .. } = settings;
     let outcome = match settings.doing {
         Doing::Copy => copy::run(source, target, options, &surroundings).await,
-        Doing::Compare => {
-            copy::mysql::comparison::run(source, target, options, &surroundings).await
-        }
+        Doing::Compare => copy::compare(source, target, options, &surroundings).await,
         Doing::Preview => copy::preview(source, target, options, &surroundings).await,
     };
     if let Some(drawing) = drawing {

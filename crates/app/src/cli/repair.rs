@@ -5,7 +5,7 @@
 //! Server there are copies only.
 
 use clap::Args as ClapArgs;
-use engine::copy::mysql::journal;
+use engine::copy;
 use engine::copy::past::Wait;
 use engine::endpoint::{Endpoint, Family};
 use engine::error::Error;
@@ -86,7 +86,7 @@ async fn repair_mysql(endpoint: &Endpoint, forgets: bool) -> Result<(Vec<String>
 
 /// What was done about copies that died, a line each.
 async fn repair_copies(endpoint: &Endpoint) -> Result<Vec<String>, Error> {
-    let copies = journal::repair(endpoint, None, Wait::ForDead).await?;
+    let copies = copy::repair(endpoint, None, Wait::ForDead).await?;
     Ok(copies.into_iter().map(|copy| copy.what).collect())
 }
 

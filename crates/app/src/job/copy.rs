@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::copy::chunk::CHUNK_BYTES;
+use engine::copy::course::PUBLISHING;
 use engine::copy::finding::Finding;
-use engine::copy::mysql::journal;
 use engine::copy::past::{Past, Wait};
 use engine::copy::report::{Report, Verified};
 use engine::copy::staging::{PREFIX, Staging};
@@ -30,8 +30,6 @@ use crate::service::instances::{self, sql_server};
 
 /// Digits of the job's public id that its tags begin with; a tag has 32 at most.
 const TAG_DIGITS: usize = 24;
-/// What the engine says it does while the target's databases change places.
-const PUBLISHING: &str = "publishing";
 /// Percent when all rows are in: comparing and publishing are still to come.
 const ROWS_PERCENT: u64 = 90;
 
@@ -157,7 +155,7 @@ impl Ready {
     async fn tidy(&self) -> Result<(), Error> {
         let found = remains(&self.target, &self.names).await?;
         for tag in found.iter().filter_map(|name| tag_of(name)).collect::<BTreeSet<_>>() {
-            for repaired in journal::repair(&self.target, Some(tag), Wait::ForDead).await? {
+            for repaired in copy::repair(&self.target, Some(tag), Wait::ForDead).await? {
                 tracing::info!(tag, what = repaired.what, "tidied up after an attempt");
             }
         }

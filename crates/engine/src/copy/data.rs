@@ -10,16 +10,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use super::chunk::{Chunk, Walk};
+use super::carrier::{Carrier, Task};
+use super::chunk::Chunk;
 use super::connections::Connections;
-use super::lane::{self, Copied, Job, Shared};
-use super::mysql::session;
+use super::lane::{self, Copied, Shared};
 use super::sift::Part;
 use super::throttle::Throttle;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
-use crate::mysql::conn::Conn;
-use crate::mysql::facts::Flavor;
 use crate::run::failpoint;
 use crate::run::progress::Progress;
 
@@ -27,22 +24,18 @@ use crate::run::progress::Progress;
 const CHUNKS_AHEAD: usize = 8;
 /// What lanes have told and nobody has read yet.
 const TOLD_MAX: usize = 64;
-/// What MySQL may use for sorting one key, in bytes: its default of 1 MiB makes for long merges.
-const SORT_BYTES: u64 = 128 << 20;
 
 /// What is needed to copy.
 #[derive(Debug)]
-pub struct Parts {
+pub struct Parts<C: Carrier> {
+    /// How rows go.
+    pub carrier: C,
     /// The tables, in the order in which they are read.
-    pub jobs: Arc<Vec<Job>>,
-    /// By table: the statement that makes its waiting keys.
-    pub keys: Vec<Option<String>>,
+    pub jobs: Arc<Vec<C::Job>>,
+    /// By table: the statements that make its waiting keys, one after another.
+    pub keys: Vec<Vec<String>>,
     /// Readers of one snapshot.
-    pub readers: Vec<Conn>,
-    /// The target.
-    pub target: Endpoint,
-    /// What it is.
-    pub flavor: Flavor,
+    pub readers: Vec<C::Conn>,
     /// Where connections are noted.
     pub connections: Connections,
     /// Counted meanwhile.
@@ -78,11 +71,11 @@ pub struct Arrived {
 
 /// Everything but the last keys.
 #[derive(Debug)]
-pub struct Rows {
+pub struct Rows<C: Carrier> {
     /// By table.
     pub tables: Vec<Arrived>,
     /// Pairs of a reader of the snapshot and a connection to the target.
-    pub pairs: Vec<(Conn, Conn)>,
+    pub pairs: Vec<(C::Conn, C::Conn)>,
     /// Keys that are still being built.
     pub builders: Builders,
 }
@@ -120,9 +113,9 @@ pub enum Told {
 }
 
 /// Copies all rows.
-pub async fn run(parts: Parts) -> Result<Rows> {
-    let Parts { jobs, keys, mut readers, target, flavor, connections, .. } = parts;
-    let Parts { progress, throttle, sifted, .. } = parts;
+pub async fn run<C: Carrier>(parts: Parts<C>) -> Result<Rows<C>> {
+    let Parts { carrier, jobs, keys, mut readers, connections, progress, throttle, sifted, .. } =
+        parts;
     // The only reader has to walk as well, so it does not cut.
     let walker = if readers.len() > 1 { readers.pop() } else { None };
     let chunk_bytes = if walker.is_some() { parts.chunk_bytes } else { u64::MAX };
@@ -131,22 +124,22 @@ pub async fn run(parts: Parts) -> Result<Rows> {
     let (to_build, builds) = mpsc::channel(jobs.len().max(1));
     let queue = Arc::new(Mutex::new(queue));
     let (told_by, throttled) = (teller.clone(), throttle.clone());
-    let shared =
+    let shared: Shared<C> =
         Shared { jobs: Arc::clone(&jobs), queue, told: told_by, throttle: throttled, progress };
 
     let (mut lanes, mut builders) = (JoinSet::new(), Builders { tasks: JoinSet::new() });
     let builds = Arc::new(Mutex::new(builds));
     let keys = Arc::new(keys);
     for reader in readers {
-        let writer = session::writer(&target, flavor, "copy writer").await?;
-        connections.watch(session::kill(&writer));
+        let writer = carrier.writer("copy writer").await?;
+        connections.watch(C::kill(&writer));
         let (teller, shared) = (teller.clone(), shared.clone());
         lanes.spawn(async move { or_tell(lane::run(reader, writer, shared).await, &teller).await });
-        let builder = session::writer(&target, flavor, "copy keys").await?;
-        connections.watch(session::kill(&builder));
+        let builder = carrier.writer("copy keys").await?;
+        connections.watch(C::kill(&builder));
         builders.tasks.spawn(build(
-            builder,
-            (flavor, throttle.clone()),
+            (carrier.clone(), builder),
+            throttle.clone(),
             Arc::clone(&builds),
             (Arc::clone(&jobs), Arc::clone(&keys)),
         ));
@@ -154,7 +147,7 @@ pub async fn run(parts: Parts) -> Result<Rows> {
     drop(shared);
     let mut walk_task = JoinSet::new();
     walk_task.spawn(async move {
-        let walked = walk(walker, (&jobs, sifted), &chunks, &teller, chunk_bytes).await;
+        let walked = walk::<C>(walker, (&jobs, sifted), &chunks, &teller, chunk_bytes).await;
         or_tell(walked, &teller).await
     });
     let tables = follow(told, &mut builders, &keys, to_build).await?;
@@ -166,7 +159,7 @@ pub async fn run(parts: Parts) -> Result<Rows> {
 async fn follow(
     mut told: mpsc::Receiver<Told>,
     builders: &mut Builders,
-    keys: &[Option<String>],
+    keys: &[Vec<String>],
     to_build: mpsc::Sender<usize>,
 ) -> Result<Vec<Arrived>> {
     let mut tables = vec![Arrived::default(); keys.len()];
@@ -214,16 +207,16 @@ async fn follow(
         };
         let table = &tables[index];
         let is_in = table.is_cut && table.done == table.chunks.len();
-        if is_in && keys[index].is_some() && to_build.send(index).await.is_err() {
+        if is_in && !keys[index].is_empty() && to_build.send(index).await.is_err() {
             return Err(Error::new(ErrorKind::Internal, Side::Internal, "nobody builds keys"));
         }
     }
 }
 
 /// Cuts the tables into chunks, in their order; those that are cut already are passed on.
-async fn walk(
-    mut walker: Option<Conn>,
-    (jobs, sifted): (&[Job], Vec<Option<Vec<Part>>>),
+async fn walk<C: Carrier>(
+    mut walker: Option<C::Conn>,
+    (jobs, sifted): (&[C::Job], Vec<Option<Vec<Part>>>),
     chunks: &mpsc::Sender<(usize, Chunk)>,
     teller: &mpsc::Sender<Told>,
     chunk_bytes: u64,
@@ -231,14 +224,15 @@ async fn walk(
     let mut sifted = sifted.into_iter();
     for (index, job) in jobs.iter().enumerate() {
         let mut ready = sifted.next().flatten().map(Vec::into_iter);
-        let mut walk = Walk::new(&job.source, &job.table, chunk_bytes);
+        let mut walk = C::walk(job, chunk_bytes);
         loop {
             let part = match &mut ready {
                 Some(parts) => parts.next(),
                 None => {
-                    let next = walk.next(walker.as_mut()).await;
-                    let next =
-                        next.map_err(|e| e.in_table(Some(&job.source), job.table.name.clone()))?;
+                    let next = C::next(&mut walk, job, walker.as_mut()).await;
+                    let next = next.map_err(|error| {
+                        error.on(Side::Source).in_table(Some(job.source()), job.table())
+                    })?;
                     next.map(|chunk| Part { chunk, kept: None })
                 }
             };
@@ -261,31 +255,27 @@ async fn walk(
 }
 
 /// Builds the keys of tables as their numbers come; how long each took.
-async fn build(
-    mut conn: Conn,
-    (flavor, throttle): (Flavor, Throttle),
+async fn build<C: Carrier>(
+    (carrier, mut conn): (C, C::Conn),
+    throttle: Throttle,
     builds: Arc<Mutex<mpsc::Receiver<usize>>>,
-    (jobs, keys): (Arc<Vec<Job>>, Arc<Vec<Option<String>>>),
+    (jobs, keys): (Arc<Vec<C::Job>>, Arc<Vec<Vec<String>>>),
 ) -> Result<Vec<(usize, Duration)>> {
-    if flavor == Flavor::MySql {
-        // Old versions do not know it.
-        let text = format!("SET SESSION innodb_ddl_buffer_size = {SORT_BYTES}");
-        let _ = conn.query(text.as_bytes()).await;
-    }
+    carrier.prepare_keys(&mut conn).await?;
     let mut took = Vec::new();
     loop {
         let next = builds.lock().await.recv().await;
         let Some(index) = next else {
-            conn.close().await;
+            C::close(conn).await;
             return Ok(took);
         };
         throttle.clear().await?;
         let began = Instant::now();
-        if let Some(statement) = &keys[index] {
+        for statement in &keys[index] {
             let job = &jobs[index];
-            conn.query(statement.as_bytes()).await.map_err(|mut error| {
+            C::execute(&mut conn, statement).await.map_err(|mut error| {
                 error.message = "make the table's keys".to_owned();
-                error.in_table(Some(&job.source), job.table.name.clone())
+                error.in_table(Some(job.source()), job.table())
             })?;
         }
         took.push((index, began.elapsed()));

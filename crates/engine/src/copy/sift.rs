@@ -11,16 +11,11 @@ use std::sync::atomic::Ordering;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use super::chunk::{Chunk, Walk};
+use super::carrier::{Carrier, Task};
+use super::chunk::Chunk;
 use super::connections::Connections;
-use super::lane::{Job, TRIES};
-use super::mysql::session;
 use super::verify::{self, Check};
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
-use crate::import::indexes::deferral::identifier;
-use crate::mysql::conn::Conn;
-use crate::mysql::facts::Flavor;
 use crate::run::progress::Progress;
 
 /// A part of a table.
@@ -34,15 +29,13 @@ pub struct Part {
 
 /// What is needed to sift.
 #[derive(Debug)]
-pub struct Parts<'a> {
+pub struct Parts<'a, C: Carrier> {
+    /// How rows go.
+    pub carrier: &'a C,
     /// All tables.
-    pub jobs: &'a Arc<Vec<Job>>,
+    pub jobs: &'a Arc<Vec<C::Job>>,
     /// Which of them hold rows of an earlier copy.
     pub inherited: &'a [bool],
-    /// The target.
-    pub target: &'a Endpoint,
-    /// What it is.
-    pub flavor: Flavor,
     /// Where connections are noted.
     pub connections: &'a Connections,
     /// Kept rows are counted.
@@ -53,15 +46,15 @@ pub struct Parts<'a> {
 
 /// Sifts with readers of the snapshot, and gives these back. The parts of each table that was
 /// inherited, in their order; nothing for others.
-pub async fn run(
-    parts: Parts<'_>,
-    mut readers: Vec<Conn>,
-) -> Result<(Vec<Option<Vec<Part>>>, Vec<Conn>)> {
+pub async fn run<C: Carrier>(
+    parts: Parts<'_, C>,
+    mut readers: Vec<C::Conn>,
+) -> Result<(Vec<Option<Vec<Part>>>, Vec<C::Conn>)> {
     let mut sifted: Vec<Option<Vec<Part>>> = Vec::new();
     parts.progress.set_activity("comparing what is there");
     for (job, is_inherited) in parts.jobs.iter().zip(parts.inherited) {
         sifted.push(match is_inherited {
-            true => Some(cut(job, &mut readers, parts.chunk_bytes).await?),
+            true => Some(cut::<C>(job, &mut readers, parts.chunk_bytes).await?),
             false => None,
         });
     }
@@ -72,9 +65,9 @@ pub async fn run(
     let queue: Queue = Arc::new(Mutex::new(all.collect::<Vec<_>>().into_iter()));
     let mut tasks = JoinSet::new();
     for reader in readers {
-        let writer = session::writer(parts.target, parts.flavor, "copy comparison").await?;
-        parts.connections.watch(session::kill(&writer));
-        tasks.spawn(sift_all(reader, writer, Arc::clone(parts.jobs), Arc::clone(&queue)));
+        let writer = parts.carrier.writer("copy comparison").await?;
+        parts.connections.watch(C::kill(&writer));
+        tasks.spawn(sift_all::<C>(reader, writer, Arc::clone(parts.jobs), Arc::clone(&queue)));
     }
     let mut readers = Vec::new();
     while let Some(ended) = tasks.join_next().await {
@@ -98,71 +91,59 @@ type Queue = Arc<Mutex<std::vec::IntoIter<(usize, usize, Chunk)>>>;
 
 /// The parts of one table. A lone reader does not cut, as when rows are copied; nor is a table cut
 /// whose parts may hold other rows on the target.
-async fn cut(job: &Job, readers: &mut [Conn], chunk_bytes: u64) -> Result<Vec<Part>> {
+async fn cut<C: Carrier>(
+    job: &C::Job,
+    readers: &mut [C::Conn],
+    chunk_bytes: u64,
+) -> Result<Vec<Part>> {
     let chunk_bytes = if readers.len() > 1 && !job.is_one() { chunk_bytes } else { u64::MAX };
-    let mut walk = Walk::new(&job.source, &job.table, chunk_bytes);
+    let mut walk = C::walk(job, chunk_bytes);
     let mut parts = Vec::new();
-    while let Some(chunk) = walk
-        .next(readers.first_mut())
+    while let Some(chunk) = C::next(&mut walk, job, readers.first_mut())
         .await
-        .map_err(|error| error.in_table(Some(&job.source), job.table.name.clone()))?
+        .map_err(|error| error.on(Side::Source).in_table(Some(job.source()), job.table()))?
     {
         parts.push(Part { chunk, kept: None });
     }
     Ok(parts)
 }
 
-async fn sift_all(
-    mut reader: Conn,
-    mut writer: Conn,
-    jobs: Arc<Vec<Job>>,
+async fn sift_all<C: Carrier>(
+    mut reader: C::Conn,
+    mut writer: C::Conn,
+    jobs: Arc<Vec<C::Job>>,
     queue: Queue,
-) -> Result<(Vec<(usize, usize, Option<u64>)>, Conn)> {
+) -> Result<(Vec<(usize, usize, Option<u64>)>, C::Conn)> {
     let mut found = Vec::new();
     loop {
         let next = queue.lock().await.next();
         let Some((index, number, chunk)) = next else {
-            writer.close().await;
+            C::close(writer).await;
             return Ok((found, reader));
         };
         let job = &jobs[index];
-        let kept = sift(&mut reader, &mut writer, job, Check { job: index, chunk, digest: true });
-        let kept = kept
+        let check = Check { job: index, chunk, digest: true };
+        let kept = sift::<C>(&mut reader, &mut writer, job, check)
             .await
-            .map_err(|error| error.in_table(Some(&job.source), job.table.name.clone()))?;
+            .map_err(|error| error.in_table(Some(job.source()), job.table()))?;
         found.push((index, number, kept));
     }
 }
 
 /// The rows that stay; nothing if they went.
-async fn sift(
-    reader: &mut Conn,
-    writer: &mut Conn,
-    job: &Job,
+async fn sift<C: Carrier>(
+    reader: &mut C::Conn,
+    writer: &mut C::Conn,
+    job: &C::Job,
     check: Check,
 ) -> Result<Option<u64>> {
-    let table = format!("{}.{}", identifier(&job.target), identifier(&job.table.name));
-    let filter = check.chunk.filter();
     // Most parts that were not copied are empty: then the source need not read its own.
-    let any = format!("SELECT 1 FROM {table}{filter} LIMIT 1");
-    if writer.rows(&any).await?.is_empty() {
+    if !C::holds(writer, job, &check.chunk).await? {
         return Ok(None);
     }
-    if let Some(rows) = verify::rows_if_same(reader, writer, job, &check).await? {
+    if let Some(rows) = verify::rows_if_same::<C>(reader, writer, job, &check).await? {
         return Ok(Some(rows));
     }
-    let sql = match check.chunk.condition {
-        Some(_) => format!("DELETE FROM {table}{filter}"),
-        None => format!("TRUNCATE TABLE {table}"),
-    };
-    for left in (0..TRIES).rev() {
-        match writer.query(sql.as_bytes()).await {
-            Ok(_effect) => return Ok(None),
-            // Others take away the rows beside these.
-            Err(error)
-                if left > 0 && matches!(error.kind, ErrorKind::Deadlock | ErrorKind::LockWait) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(Error::new(ErrorKind::LockWait, Side::Target, "take away old rows"))
+    C::remove(writer, job, &check.chunk).await?;
+    Ok(None)
 }

@@ -1,6 +1,6 @@
 //! How fast a copy may be, and when it has to pause.
 //!
-//! Bytes a second come out of one [`Bucket`] for all lanes. A watcher asks the source how busy others
+//! Bytes a second come out of one [`Bucket`] for all lanes. A [`Watcher`] asks the source how busy others
 //! are, and the target's replicas how far behind they are; while a limit is exceeded, or somebody
 //! who has a limit cannot be asked, nobody begins anything new. Promises: nothing is cut off for it,
 //! a pause has a reason in words, and one that lasts longer than [`PAUSE_MAX`] ends the copy:
@@ -14,11 +14,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use super::connections::Connections;
-use super::mysql::replica::{self, Asked, Lag};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
-use crate::mysql::conn::Conn;
 use crate::run::progress::Progress;
 use bucket::Bucket;
 
@@ -202,20 +199,34 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Begins to ask both sides, if `limits` want it. A server that cannot be asked now is an error;
-/// later it is a reason to pause.
-pub async fn watch(
+/// Asks servers how they are, in the words of one family.
+pub trait Watcher: Send + 'static {
+    /// The addresses of the replicas that are asked.
+    fn replicas(&self) -> Vec<String>;
+
+    /// Why the copy has to pause now, if it has to. Each server has [`ANSWER_MAX`] to answer.
+    fn reason(&mut self) -> impl Future<Output = Result<Option<String>>> + Send;
+}
+
+/// Why a copy pauses while so many statements of others run on the source, if `most` may.
+pub fn too_busy(others: u64, most: u64) -> Option<String> {
+    let text = || format!("{others} statements of others run on the source ({most} may)");
+    (others > most).then(text)
+}
+
+/// Begins to ask servers, if `limits` want it; only then `watcher` is made. A server that cannot be asked
+/// now is an error; later it is a reason to pause.
+pub async fn watch<W: Watcher>(
     throttle: &Throttle,
     limits: &Limits,
-    (source, target): (&Endpoint, &Endpoint),
-    connections: &Connections,
+    watcher: impl Future<Output = Result<W>>,
 ) -> Result<Watching> {
     let mut task = JoinSet::new();
     if limits.lag_seconds_max.is_none() && limits.running_max.is_none() {
         return Ok(Watching { _task: task });
     }
-    let mut watcher = Watcher::begin(limits, source, target, connections).await?;
-    held(&throttle.shared.pauses).replicas = watcher.replicas.iter().map(Asked::address).collect();
+    let mut watcher = watcher.await?;
+    held(&throttle.shared.pauses).replicas = watcher.replicas();
     throttle.set(watcher.reason().await?);
     let throttle = throttle.clone();
     task.spawn(async move {
@@ -228,79 +239,4 @@ pub async fn watch(
         }
     });
     Ok(Watching { _task: task })
-}
-
-#[derive(Debug)]
-struct Watcher {
-    source: Option<(Asked, u64)>,
-    connections: Connections,
-    replicas: Vec<Asked>,
-    lag_seconds_max: u64,
-    /// The target's `server_id`.
-    target_id: Option<String>,
-}
-
-impl Watcher {
-    async fn begin(
-        limits: &Limits,
-        source: &Endpoint,
-        target: &Endpoint,
-        connections: &Connections,
-    ) -> Result<Watcher> {
-        let mut watcher = Watcher {
-            source: limits.running_max.map(|most| (Asked::new(source.clone()), most)),
-            connections: connections.clone(),
-            replicas: Vec::new(),
-            lag_seconds_max: limits.lag_seconds_max.unwrap_or(u64::MAX),
-            target_id: None,
-        };
-        if limits.lag_seconds_max.is_none() {
-            return Ok(watcher);
-        }
-        let mut conn = Conn::open(target, "copy throttle").await?;
-        watcher.target_id = conn.scalar("SELECT @@server_id").await?;
-        conn.close().await;
-        let replicas = match limits.replicas.is_empty() {
-            true => replica::find(target).await?,
-            false => limits.replicas.clone(),
-        };
-        watcher.replicas = replicas.into_iter().map(Asked::new).collect();
-        let of = watcher.target_id.clone();
-        for asked in &mut watcher.replicas {
-            let lag = asked.lag(of.as_deref()).await?;
-            if lag == Lag::None {
-                let text = format!("{} is not a replica", asked.address());
-                return Err(Error::new(ErrorKind::Usage, Side::Target, text));
-            }
-        }
-        Ok(watcher)
-    }
-
-    /// Why the copy has to pause now, if it has to.
-    async fn reason(&mut self) -> Result<Option<String>> {
-        if let Some((asked, most)) = &mut self.source {
-            let others = asked.others(&self.connections).await;
-            let (others, most) = (others.map_err(|error| error.on(Side::Source))?, *most);
-            if others > most {
-                let text = format!("{others} statements of others run on the source ({most} may)");
-                return Ok(Some(text));
-            }
-        }
-        let of = self.target_id.clone();
-        for asked in &mut self.replicas {
-            let lag = asked.lag(of.as_deref()).await?;
-            let (address, most) = (asked.address(), self.lag_seconds_max);
-            match lag {
-                Lag::Seconds(behind) if behind > most => {
-                    let text = format!("replica {address} is {behind} s behind ({most} s allowed)");
-                    return Ok(Some(text));
-                }
-                Lag::Seconds(_) => {}
-                Lag::Stopped | Lag::None => {
-                    return Ok(Some(format!("replica {address} does not replicate")));
-                }
-            }
-        }
-        Ok(None)
-    }
 }

@@ -1,144 +1,67 @@
-//! Two databases compared where they are: nothing is copied, nothing is written.
+//! Databases that both sides have, read for comparing them: [`crate::copy::comparison`] does the rest.
 //!
-//! The source is read as of one moment; the target as it is, so it should rest. Promises to name
-//! every table that only one side has, and the chunks whose rows differ.
+//! Promises to name a table that only one side has, or that has other columns.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Instant;
 
+use super::carrier::MySqlCarrier;
 use super::catalog::{self, Database};
+use super::job::{Job, Way};
+use super::watcher::Watcher;
 use super::{session, snapshot};
-use crate::copy::chunk::Walk;
-use crate::copy::connections::Connections;
-use crate::copy::course::or_stopped;
-use crate::copy::data::Arrived;
-use crate::copy::lane::{Job, Way};
-use crate::copy::report::{Failure, Report, TableReport, Verified};
-use crate::copy::throttle::{self, Throttle};
-use crate::copy::{LANES_MAX, Options, verify};
-use crate::endpoint::Endpoint;
+use crate::copy::comparison;
+use crate::copy::course::Scope;
+use crate::copy::report::Report;
+use crate::copy::throttle;
 use crate::error::{Error, ErrorKind, Result, Side};
-use crate::import::Surroundings;
 use crate::mysql::conn::Conn;
-use crate::mysql::facts;
+use crate::mysql::facts::{self, ServerFacts};
 
-/// Compares the databases of `options` on both sides; differences are an error.
-pub async fn run(
-    source: &Endpoint,
-    target: &Endpoint,
-    options: &Options,
-    surroundings: &Surroundings,
-) -> std::result::Result<Report, Failure> {
-    let began = Instant::now();
-    let mut report = Report { lanes: options.lanes, ..Report::default() };
-    let connections = Connections::default();
-    let work = compare(source, target, options, &connections, surroundings, &mut report);
-    let outcome = or_stopped(&surroundings.stop, work).await;
-    if outcome.is_err() {
-        connections.end().await;
-    }
-    report.seconds = began.elapsed().as_secs_f64();
-    match outcome {
-        Ok(()) => Ok(report),
-        Err(error) => Err(Failure { error, report: Box::new(report) }),
-    }
-}
-
-async fn compare(
-    source: &Endpoint,
-    target: &Endpoint,
-    options: &Options,
-    connections: &Connections,
-    surroundings: &Surroundings,
-    report: &mut Report,
-) -> Result<()> {
+/// Compares the databases of the scope.
+pub async fn compare(scope: &Scope<'_>, report: &mut Report) -> Result<()> {
+    let Scope { source, target, options, connections, throttle, .. } = scope;
     let mut there = session::catalogue(source).await?;
     let mut here = Conn::open(target, "copy comparison").await?;
     let source_facts = facts::gather(&mut there).await.map_err(|error| error.on(Side::Source))?;
     let target_facts = facts::gather(&mut here).await?;
-    let throttle = Throttle::new(&options.throttle, Arc::clone(&surroundings.progress));
-    let sides = (source, target);
-    let _watching = throttle::watch(&throttle, &options.throttle, sides, connections).await?;
+    let watcher = Watcher::begin(&options.throttle, (source, target), connections);
+    let _watching = throttle::watch(throttle, &options.throttle, watcher).await?;
     throttle.clear().await?;
-    let names: Vec<&str> = options.databases.iter().map(|(from, _)| from.as_str()).collect();
+    let names: Vec<&str> = scope.source_names().collect();
     let tables = catalog::tables_of(&mut there, &names).await?;
-    let readers = options.lanes.clamp(1, LANES_MAX) + 1;
-    let stop = &surroundings.stop;
+    let (readers, stop) = (scope.readers(), &scope.surroundings.stop);
     let mut snapshot = snapshot::open(source, &source_facts, readers, &tables, stop).await?;
     snapshot.readers.iter().for_each(|reader| connections.watch(session::kill(reader)));
     report.notes.append(&mut snapshot.notes);
     report.snapshot = Some(snapshot.told());
-    let mut jobs = Vec::new();
+    let facts = (&source_facts, &target_facts);
+    let jobs = jobs(scope, (&mut there, &mut here), facts).await?;
+    let readers = std::mem::take(&mut snapshot.readers);
+    let carrier = MySqlCarrier { target: (*target).clone(), flavor: target_facts.flavor };
+    comparison::rows(scope, &carrier, jobs, readers, report).await?;
+    snapshot.close().await;
+    Ok(())
+}
+
+/// The tables, which both sides must have.
+async fn jobs(
+    scope: &Scope<'_>,
+    (there, here): (&mut Conn, &mut Conn),
+    (source, target): (&ServerFacts, &ServerFacts),
+) -> Result<Vec<Job>> {
     // Whatever its collations are, only the same kind of server is sure to order as the source does.
-    let is_translated =
-        source_facts.flavor != target_facts.flavor || !options.collations.is_empty();
-    let way = Way {
-        flavor: target_facts.flavor,
-        load: false,
-        packet_bytes: 0,
-        batch_bytes: 0,
-        is_translated,
-    };
-    for (from, to) in &options.databases {
-        let database = catalog::read(&mut there, &source_facts, from).await?;
-        let copy = catalog::read(&mut here, &target_facts, to).await;
+    let is_translated = source.flavor != target.flavor || !scope.options.collations.is_empty();
+    let way =
+        Way { flavor: target.flavor, load: false, packet_bytes: 0, batch_bytes: 0, is_translated };
+    let mut jobs = Vec::new();
+    for (from, to) in &scope.options.databases {
+        let database = catalog::read(there, source, from).await?;
+        let copy = catalog::read(here, target, to).await;
         check_tables(&database, &copy.map_err(|error| error.on(Side::Target))?)?;
         let of_table = |table| Job::new(from, to, table, &way);
         jobs.extend(database.tables.into_iter().map(of_table));
     }
-    let mut readers = std::mem::take(&mut snapshot.readers);
-    let walker = if readers.len() > 1 { readers.pop() } else { None };
-    let cut = cut(&jobs, walker, options).await?;
-    let mut pairs = Vec::new();
-    for reader in readers {
-        let conn = session::writer(target, target_facts.flavor, "copy comparison").await?;
-        connections.watch(session::kill(&conn));
-        pairs.push((reader, conn));
-    }
-    for (job, table) in jobs.iter().zip(&cut) {
-        let name = format!("{}.{}", job.source, job.table.name);
-        let target = format!("{}.{}", job.target, job.table.name);
-        let entry = TableReport { target, chunks: table.chunks.len(), ..TableReport::default() };
-        report.tables.insert(name, entry);
-    }
-    let began = Instant::now();
-    let checks = verify::checks(&jobs, &cut, options.verify);
-    let (differences, _pairs) = verify::run(&Arc::new(jobs), checks, pairs, &throttle).await?;
-    report.verify_seconds = began.elapsed().as_secs_f64();
-    report.verified = options.verify;
-    report.differences = differences;
-    report.throttle = (!options.throttle.is_none()).then(|| throttle.report());
-    snapshot.close().await;
-    judge(report)
-}
-
-/// Fails if the rows are not the same.
-fn judge(report: &Report) -> Result<()> {
-    let Some(first) = report.differences.first() else { return Ok(()) };
-    let (there, here) = first.rows;
-    let text = format!(
-        "not the same: chunk {} of {} has {there} rows on the source and {here} on the target, or \
-         other values",
-        first.chunk, first.table
-    );
-    Err(Error::new(ErrorKind::Statement, Side::Target, text))
-}
-
-/// All chunks of all tables.
-async fn cut(jobs: &[Job], mut walker: Option<Conn>, options: &Options) -> Result<Vec<Arrived>> {
-    let is_counted = options.verify != Verified::Checksum;
-    let mut all = Vec::new();
-    for job in jobs {
-        let mut arrived = Arrived::default();
-        let bytes = if is_counted { u64::MAX } else { options.chunk_bytes };
-        let mut walk = Walk::new(&job.source, &job.table, bytes);
-        while let Some(chunk) = walk.next(walker.as_mut()).await? {
-            arrived.chunks.push(chunk);
-        }
-        all.push(arrived);
-    }
-    Ok(all)
+    Ok(jobs)
 }
 
 /// Both sides must have the same tables with the same columns.
