@@ -84,7 +84,7 @@ pub async fn run(
     surroundings: &Surroundings,
 ) -> std::result::Result<Report, Failure> {
     match course_of(Scope::new(source, target, options, surroundings))? {
-        Courses::MySql(course) => course::run(&course).await,
+        Courses::MySql(course) => Box::pin(course::run(&course)).await,
     }
 }
 
@@ -97,7 +97,7 @@ pub async fn preview(
     surroundings: &Surroundings,
 ) -> std::result::Result<Report, Failure> {
     match course_of(Scope::new(source, target, options, surroundings))? {
-        Courses::MySql(course) => course::preview(&course).await,
+        Courses::MySql(course) => Box::pin(course::preview(&course)).await,
     }
 }
 
@@ -110,7 +110,7 @@ pub async fn compare(
     surroundings: &Surroundings,
 ) -> std::result::Result<Report, Failure> {
     match course_of(Scope::new(source, target, options, surroundings))? {
-        Courses::MySql(course) => comparison::run(&course).await,
+        Courses::MySql(course) => Box::pin(comparison::run(&course)).await,
     }
 }
 

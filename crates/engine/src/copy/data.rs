@@ -25,6 +25,9 @@ const CHUNKS_AHEAD: usize = 8;
 /// What lanes have told and nobody has read yet.
 const TOLD_MAX: usize = 64;
 
+/// By table: the statements that make its waiting keys, one after another.
+pub type Keys = Vec<Vec<String>>;
+
 /// What is needed to copy.
 #[derive(Debug)]
 pub struct Parts<C: Carrier> {
@@ -32,8 +35,8 @@ pub struct Parts<C: Carrier> {
     pub carrier: C,
     /// The tables, in the order in which they are read.
     pub jobs: Arc<Vec<C::Job>>,
-    /// By table: the statements that make its waiting keys, one after another.
-    pub keys: Vec<Vec<String>>,
+    /// What makes the waiting keys.
+    pub keys: Keys,
     /// Readers of one snapshot.
     pub readers: Vec<C::Conn>,
     /// Where connections are noted.
@@ -159,7 +162,7 @@ pub async fn run<C: Carrier>(parts: Parts<C>) -> Result<Rows<C>> {
 async fn follow(
     mut told: mpsc::Receiver<Told>,
     builders: &mut Builders,
-    keys: &[Vec<String>],
+    keys: &Keys,
     to_build: mpsc::Sender<usize>,
 ) -> Result<Vec<Arrived>> {
     let mut tables = vec![Arrived::default(); keys.len()];
@@ -259,7 +262,7 @@ async fn build<C: Carrier>(
     (carrier, mut conn): (C, C::Conn),
     throttle: Throttle,
     builds: Arc<Mutex<mpsc::Receiver<usize>>>,
-    (jobs, keys): (Arc<Vec<C::Job>>, Arc<Vec<Vec<String>>>),
+    (jobs, keys): (Arc<Vec<C::Job>>, Arc<Keys>),
 ) -> Result<Vec<(usize, Duration)>> {
     carrier.prepare_keys(&mut conn).await?;
     let mut took = Vec::new();

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::carrier::{Carrier, Task};
 use super::course::Scope;
-use super::data::{self, Arrived};
+use super::data::{self, Arrived, Keys};
 use super::report::{Report, TableReport};
 use super::sift::{self, Part};
 use super::verify;
@@ -21,8 +21,8 @@ pub struct Load<C: Carrier> {
     pub carrier: C,
     /// The tables.
     pub jobs: Vec<C::Job>,
-    /// By table: the statements that make its waiting keys, one after another.
-    pub keys: Vec<Vec<String>>,
+    /// What makes their waiting keys.
+    pub keys: Keys,
     /// By table: whether it holds rows of an earlier copy.
     pub inherited: Vec<bool>,
     /// Readers of one snapshot; all but one of them copy, if there are several.

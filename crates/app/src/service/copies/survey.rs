@@ -59,8 +59,8 @@ pub(super) async fn look(
     let end = Instant::now() + CHECK_MAX;
     let endpoint = instances::as_administrator(app, instance).await?;
     match endpoint.family {
-        Family::MySql => look_at_mysql(&endpoint, databases, end).await,
-        Family::SqlServer => sql_server::look(&endpoint, databases, end).await,
+        Family::MySql => Box::pin(look_at_mysql(&endpoint, databases, end)).await,
+        Family::SqlServer => Box::pin(sql_server::look(&endpoint, databases, end)).await,
     }
 }
 
