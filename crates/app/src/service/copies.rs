@@ -309,8 +309,10 @@ pub async fn create(app: &App, account: i64, new: NewCopy) -> Result<Copy, Obsta
         return Err(Obstacle::Busy);
     }
     let (names, targets): (Vec<String>, Vec<String>) = new.databases.iter().cloned().unzip();
-    let (there, here) =
-        tokio::try_join!(survey::look(app, &source, &names), survey::look(app, &target, &targets))?;
+    let (there, here) = tokio::try_join!(
+        survey::look(app, &source, &names, false),
+        survey::look(app, &target, &targets, !new.replace)
+    )?;
     check_servers(&new, &target, (&there, &here))?;
     let payload = Payload {
         source_created_at: source.created_at,

@@ -163,7 +163,8 @@ pub async fn databases(
     let endpoint = as_administrator(app, instance).await?;
     if endpoint.family == Family::SqlServer {
         let mut session = by(end, sql_server::connect(&endpoint)).await?;
-        return by(end, sql_server::databases(&mut session)).await;
+        let product = by(end, sql_server::product(&mut session)).await?;
+        return Ok(by(end, sql_server::held(&mut session, &product)).await?.databases());
     }
     let query = "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME FROM information_schema.SCHEMATA \
                  WHERE SCHEMA_NAME NOT IN ('information_schema', 'mysql', 'performance_schema', \

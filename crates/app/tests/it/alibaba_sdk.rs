@@ -180,7 +180,7 @@ impl Client {
     }
 
     /// What the SDK gives back, or the code and message of its exception.
-    fn told(&mut self, asked: &Value) -> Result<Value, (String, String)> {
+    pub(crate) fn told(&mut self, asked: &Value) -> Result<Value, (String, String)> {
         loop {
             writeln!(self.asks, "{asked}").unwrap();
             let mut line = String::new();
@@ -222,13 +222,7 @@ impl Client {
     /// Begins a copy of [`DATABASES`]; its id.
     #[track_caller]
     fn submit(&mut self) -> String {
-        self.submit_as(&request())
-    }
-
-    /// Begins a copy; its id.
-    #[track_caller]
-    pub(crate) fn submit_as(&mut self, request: &Value) -> String {
-        let answer = self.call("ImportDatabaseBetweenInstances", request);
+        let answer = self.call("ImportDatabaseBetweenInstances", &request());
         let id = answer["ImportId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
         assert!(id.parse::<i32>().unwrap() > 0);
         id

@@ -38,7 +38,7 @@ pub(super) struct Seen {
     pub locked: HashSet<String>,
     /// Those of them that are offline, being restored or the like.
     pub down: HashSet<String>,
-    /// Those of them that hold anything.
+    /// Those of them that hold anything; of SQL Server, if that was asked.
     pub filled: HashSet<String>,
     /// Two of the names are one to the server.
     pub is_ambiguous: bool,
@@ -50,17 +50,20 @@ pub(super) struct Seen {
     pub used_bytes: Option<u64>,
 }
 
-/// Looks at an instance, for these databases.
+/// Looks at an instance, for these databases. `asks_filled`: whether it matters what is in them.
 pub(super) async fn look(
     app: &App,
     instance: &Instance,
     databases: &[String],
+    asks_filled: bool,
 ) -> Result<Seen, Refusal> {
     let end = Instant::now() + CHECK_MAX;
     let endpoint = instances::as_administrator(app, instance).await?;
     match endpoint.family {
         Family::MySql => Box::pin(look_at_mysql(&endpoint, databases, end)).await,
-        Family::SqlServer => Box::pin(sql_server::look(&endpoint, databases, end)).await,
+        Family::SqlServer => {
+            Box::pin(sql_server::look(&endpoint, databases, asks_filled, end)).await
+        }
     }
 }
 

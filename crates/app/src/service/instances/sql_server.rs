@@ -1,8 +1,8 @@
 //! SQL Server as an instance: what it is, what it holds, and which of its databases a copy asks for.
 //!
-//! The questions are to views that any login may see. What a server tells only to those who may see more,
-//! or not at all, is missing; that is never more than a size. The session is in `master`, whose
-//! collation decides which names are one. Nobody here waits: limits are the callers'.
+//! The questions are to views that any login may see, few, and without conditions: what is wanted of an
+//! answer is looked for here. What a server tells only to those who may see more, or not at all, is
+//! missing; that is never more than a size. Nobody here waits: limits are the callers'.
 
 use engine::endpoint::Endpoint;
 use engine::error::Error;
@@ -12,18 +12,20 @@ use engine::mssql::value::{Row, Value};
 
 use super::Database;
 
-/// What the server is. The database tempdb is as old as the server's last start.
+/// What the server is.
 pub const PRODUCT: &str = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), \
     CAST(SERVERPROPERTY('Edition') AS nvarchar(128)), \
     CAST(SERVERPROPERTY('IsHadrEnabled') AS int), \
     CAST(SERVERPROPERTY('ServerName') AS nvarchar(256)), \
-    CONVERT(nvarchar(40), (SELECT d.create_date FROM sys.databases AS d WHERE d.name = N'tempdb'), 121)";
+    CAST(SERVERPROPERTY('Collation') AS nvarchar(128))";
+/// All databases.
+pub const DATABASES: &str = "SELECT CAST(d.name AS nvarchar(128)), \
+    CAST(d.collation_name AS nvarchar(128)), CAST(d.state AS int), CAST(d.is_read_only AS int), \
+    CAST(HAS_DBACCESS(d.name) AS int), CONVERT(nvarchar(40), d.create_date, 121) FROM sys.databases AS d";
 /// Bytes of all files.
 pub const USED: &str = "SELECT SUM(CAST(f.size AS bigint)) * 8192 FROM sys.master_files AS f";
-/// All databases but the server's own.
-pub const DATABASES: &str = "SELECT CAST(d.name AS nvarchar(128)), \
-    CAST(d.collation_name AS nvarchar(128)), CAST(d.state AS int) FROM sys.databases AS d \
-    WHERE d.name NOT IN (N'master', N'model', N'msdb', N'tempdb') ORDER BY d.name";
+/// Databases of the server itself. The last one is as old as its last start.
+const OWN: [&str; 4] = ["master", "model", "msdb", "tempdb"];
 /// Of a version of 2017.
 const VERSION_2017: &str = "14.";
 /// What [`Product::version`] puts behind the edition of a server with Always On.
@@ -40,23 +42,31 @@ pub struct Product {
     pub edition: String,
     /// It takes part in Always On.
     pub is_always_on: bool,
-    /// Tells it from others, until it is started anew.
-    pub identity: String,
+    name: String,
+    folds_case: bool,
 }
 
-/// A database that was asked for.
+/// What a server has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// An earlier name leads to the same one.
-    pub is_again: bool,
-    /// The login sees it.
-    pub is_there: bool,
+pub struct Held {
+    databases: Vec<Known>,
+    folds_case: bool,
+}
+
+/// A database as its server tells of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Its name.
+    pub name: String,
+    /// Its collation.
+    pub collation: String,
     /// It is not offline, being restored or the like.
     pub is_online: bool,
     /// It takes no writes.
     pub is_read_only: bool,
     /// The login may enter it.
     pub is_open: bool,
+    created: String,
 }
 
 impl Product {
@@ -74,7 +84,7 @@ impl Product {
             number: number.to_owned(),
             edition: edition_alone.unwrap_or(edition).to_owned(),
             is_always_on: edition_alone.is_some(),
-            identity: String::new(),
+            ..Product::default()
         }
     }
 
@@ -98,7 +108,8 @@ pub async fn product(session: &mut Session) -> Result<Product, Error> {
         number: text(0),
         edition: text(1),
         is_always_on: number(&row, 2) == Some(1),
-        identity: format!("{} since {}", text(3), text(4)),
+        name: text(3),
+        folds_case: text(4).to_ascii_lowercase().contains("_ci"),
     })
 }
 
@@ -107,47 +118,51 @@ pub async fn used_bytes(session: &mut Session) -> Option<u64> {
     size(session, USED).await
 }
 
-/// Its databases, by name.
-pub async fn databases(session: &mut Session) -> Result<Vec<Database>, Error> {
+/// What it has.
+pub async fn held(session: &mut Session, product: &Product) -> Result<Held, Error> {
     let rows = session.query(DATABASES).await?;
-    let database = |row: &Row| Database {
+    let known = |row: &Row| Known {
         name: text(row, 0).unwrap_or_default(),
-        charset: text(row, 1).unwrap_or_default(),
+        collation: text(row, 1).unwrap_or_default(),
         is_online: number(row, 2) == Some(ONLINE),
+        is_read_only: number(row, 3) == Some(1),
+        is_open: number(row, 4) == Some(1),
+        created: text(row, 5).unwrap_or_default(),
     };
-    Ok(rows.iter().map(database).collect())
+    Ok(Held { databases: rows.iter().map(known).collect(), folds_case: product.folds_case })
 }
 
-/// Asks for databases.
-pub fn asked_for(names: &[String]) -> String {
-    let values = names.iter().enumerate().map(|(at, name)| format!("({at}, {})", literal(name)));
-    let values = values.collect::<Vec<_>>().join(", ");
-    format!(
-        "SELECT CAST(w.number AS int), CAST(w.first AS int), CAST(d.state AS int), \
-         CAST(d.is_read_only AS int), CAST(HAS_DBACCESS(d.name) AS int) FROM (SELECT v.number, \
-         v.name, MIN(v.number) OVER (PARTITION BY v.name COLLATE DATABASE_DEFAULT) AS first FROM \
-         (VALUES {values}) AS v (number, name)) AS w LEFT JOIN sys.databases AS d ON d.name COLLATE \
-         DATABASE_DEFAULT = w.name COLLATE DATABASE_DEFAULT"
-    )
-}
-
-/// What there is of databases, in the order of their names.
-pub async fn find(session: &mut Session, names: &[String]) -> Result<Vec<Asked>, Error> {
-    let rows = session.query(&asked_for(names)).await?;
-    let mut found = vec![Asked::default(); names.len()];
-    for row in &rows {
-        let at = number(row, 0).and_then(|at| usize::try_from(at).ok());
-        let Some(asked) = at.and_then(|at| found.get_mut(at)) else { continue };
-        let state = number(row, 2);
-        *asked = Asked {
-            is_again: number(row, 1) != number(row, 0),
-            is_there: state.is_some(),
-            is_online: state == Some(ONLINE),
-            is_read_only: number(row, 3) == Some(1),
-            is_open: number(row, 4) == Some(1),
+impl Held {
+    /// The databases but the server's own, by name.
+    pub fn databases(&self) -> Vec<Database> {
+        let is_own = |known: &&Known| OWN.contains(&known.name.as_str());
+        let database = |known: &Known| Database {
+            name: known.name.clone(),
+            charset: known.collation.clone(),
+            is_online: known.is_online,
         };
+        let mut databases: Vec<Database> =
+            self.databases.iter().filter(|known| !is_own(known)).map(database).collect();
+        databases.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        databases
     }
-    Ok(found)
+
+    /// The database that a name leads to.
+    pub fn find(&self, name: &str) -> Option<&Known> {
+        self.databases.iter().find(|known| self.is_same(&known.name, name))
+    }
+
+    /// Whether the server takes two names for one, as far as the case of their letters goes.
+    pub fn is_same(&self, one: &str, other: &str) -> bool {
+        one == other || (self.folds_case && one.to_lowercase() == other.to_lowercase())
+    }
+
+    /// Tells the server from others, until it is started anew.
+    pub fn identity(&self, product: &Product) -> String {
+        let start = self.databases.iter().find(|known| known.name == "tempdb");
+        let start = start.map(|known| known.created.as_str()).unwrap_or_default();
+        format!("{} since {start}", product.name)
+    }
 }
 
 /// Asks whether a database holds anything.
@@ -213,7 +228,7 @@ fn a_version_says_what_the_server_is() {
     for (edition, is_always_on) in [("Enterprise Edition (64-bit)", true), ("Web", false)] {
         let number = "14.0.3456.2".to_owned();
         let edition = edition.to_owned();
-        let product = Product { number, edition, is_always_on, identity: String::new() };
+        let product = Product { number, edition, is_always_on, ..Product::default() };
         assert_eq!(Product::of_version(&product.version()), product);
         assert_eq!(product.is_cluster_of_2017(), is_always_on);
     }

@@ -14,31 +14,33 @@ use crate::service::instances::sql_server as server;
 pub(super) async fn look(
     endpoint: &Endpoint,
     databases: &[String],
+    asks_filled: bool,
     end: Instant,
 ) -> Result<Seen, Refusal> {
     let mut session = by(end, server::connect(endpoint)).await?;
     let product = by(end, server::product(&mut session)).await?;
-    let is_excluded = product.is_cluster_of_2017();
-    let mut seen = Seen { server: product.identity, is_excluded, ..Seen::default() };
+    let held = by(end, server::held(&mut session, &product)).await?;
+    let mut seen = Seen { server: held.identity(&product), ..Seen::default() };
+    seen.is_excluded = product.is_cluster_of_2017();
     let mut open = Vec::new();
-    let found = by(end, server::find(&mut session, databases)).await?;
-    for (asked, name) in found.iter().zip(databases) {
-        seen.is_ambiguous |= asked.is_again;
+    for (index, name) in databases.iter().enumerate() {
+        seen.is_ambiguous |= databases[..index].iter().any(|other| held.is_same(other, name));
+        let Some(known) = held.find(name) else { continue };
         let note = |is_so: bool, names: &mut HashSet<String>| {
-            if asked.is_there && is_so {
+            if is_so {
                 names.insert(name.clone());
             }
         };
-        note(asked.is_open || !asked.is_online, &mut seen.databases);
-        note(asked.is_read_only, &mut seen.locked);
-        note(!asked.is_online, &mut seen.down);
+        note(known.is_open || !known.is_online, &mut seen.databases);
+        note(known.is_read_only, &mut seen.locked);
+        note(!known.is_online, &mut seen.down);
         // What may not be looked into is not taken for empty.
-        note(!asked.is_open, &mut seen.filled);
-        if asked.is_there && asked.is_open {
+        note(!known.is_open, &mut seen.filled);
+        if known.is_open {
             open.push(name.clone());
         }
     }
-    for name in &open {
+    for name in open.iter().filter(|_| asks_filled) {
         if by(end, server::is_filled(&mut session, name)).await? {
             seen.filled.insert(name.clone());
         }
