@@ -89,9 +89,10 @@ fn done(success: &Success) -> String {
         }
         Success::Copy(done) => {
             let (tables, rows) = (size::count(done.tables), size::count(done.rows));
-            let left_out = match done.left_out.len() {
-                0 => String::new(),
-                count => format!("; left out: {} and others, {count} in all", done.left_out[0]),
+            let left_out = match done.left_out.as_slice() {
+                [] => String::new(),
+                [only] => format!("; left out: {only}"),
+                [first, others @ ..] => format!("; left out: {first}, and {} more", others.len()),
             };
             format!(": {tables} tables, {rows} rows in {}{left_out}", time(done.seconds))
         }
