@@ -2,7 +2,7 @@
 //!
 //! [`course`] has the order of a copy: look, stage, bring the rows, compare, publish. [`data`] brings them over
 //! many [`lane`]s, [`verify`] compares, and what they ask of a family of servers is a [`carrier`]. What
-//! only one family knows is in a module of its own: [`mysql`].
+//! only one family knows is in a module of its own: [`mysql`], [`mssql`].
 //! Promises: what the target shows changes only in the last step, and then wholly; after any failure
 //! or stop before it, it is as it was. No HTTP, no job table, no drawing.
 
@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::Surroundings;
 use crate::import::guard::Definer;
 use course::Scope;
+use mssql::SqlServerCourse;
 use mysql::MySqlCourse;
 use past::{Past, Repaired, Wait};
 use report::{Failure, Report, Verified};
@@ -27,6 +28,7 @@ pub mod data;
 pub mod finding;
 pub mod lane;
 pub mod load;
+pub mod mssql;
 pub mod mysql;
 pub mod past;
 pub mod report;
@@ -74,6 +76,7 @@ pub struct Options {
 /// The course of the family that both servers are of.
 enum Courses<'a> {
     MySql(MySqlCourse<'a>),
+    SqlServer(SqlServerCourse<'a>),
 }
 
 /// Copies databases of `source` to `target`.
@@ -85,6 +88,7 @@ pub async fn run(
 ) -> std::result::Result<Report, Failure> {
     match course_of(Scope::new(source, target, options, surroundings))? {
         Courses::MySql(course) => Box::pin(course::run(&course)).await,
+        Courses::SqlServer(course) => Box::pin(course::run(&course)).await,
     }
 }
 
@@ -98,6 +102,7 @@ pub async fn preview(
 ) -> std::result::Result<Report, Failure> {
     match course_of(Scope::new(source, target, options, surroundings))? {
         Courses::MySql(course) => Box::pin(course::preview(&course)).await,
+        Courses::SqlServer(course) => Box::pin(course::preview(&course)).await,
     }
 }
 
@@ -111,6 +116,7 @@ pub async fn compare(
 ) -> std::result::Result<Report, Failure> {
     match course_of(Scope::new(source, target, options, surroundings))? {
         Courses::MySql(course) => Box::pin(comparison::run(&course)).await,
+        Courses::SqlServer(course) => Box::pin(comparison::run(&course)).await,
     }
 }
 
@@ -119,14 +125,16 @@ pub async fn compare(
 pub async fn repair(target: &Endpoint, tag: Option<&str>, wait: Wait) -> Result<Vec<Repaired>> {
     match target.family {
         Family::MySql => mysql::journal::repair(target, tag, wait).await,
-        Family::SqlServer => Err(not_yet()),
+        Family::SqlServer => mssql::journal::repair(target, tag, wait).await,
     }
 }
 
 fn course_of(scope: Scope<'_>) -> std::result::Result<Courses<'_>, Failure> {
     let error = match (scope.source.family, scope.target.family) {
         (Family::MySql, Family::MySql) => return Ok(Courses::MySql(MySqlCourse::new(scope))),
-        (Family::SqlServer, Family::SqlServer) => not_yet(),
+        (Family::SqlServer, Family::SqlServer) => {
+            return Ok(Courses::SqlServer(SqlServerCourse::new(scope)));
+        }
         (from, to) => {
             let text = format!(
                 "--from is {}:// and --to is {}://: a copy stays within one family of servers",
@@ -138,8 +146,32 @@ fn course_of(scope: Scope<'_>) -> std::result::Result<Courses<'_>, Failure> {
     };
     Err(Failure { error, report: Box::new(scope.report()) })
 }
-
-fn not_yet() -> Error {
-    let text = "copies between SQL Servers are not there yet";
-    Error::new(ErrorKind::Usage, Side::Internal, text)
+#[test]
+fn a_copy_stays_within_a_family() {
+    let options = Options {
+        databases: Vec::new(),
+        lanes: 1,
+        verify: Verified::None,
+        replace: false,
+        definer: Definer::Keep,
+        load_data: false,
+        chunk_bytes: 1,
+        throttle: Limits::none(),
+        collations: BTreeMap::new(),
+        skip_unsupported: false,
+        tag: String::new(),
+        past: Past::Remove,
+    };
+    let progress = crate::run::progress::Progress::new();
+    let surroundings = Surroundings { progress, stop: crate::run::stop::Stop::new() };
+    let check = |from: &str, to: &str| {
+        let parsed = |url: &str| Endpoint::parse(&format!("{url}://a@localhost")).unwrap();
+        let (from, to) = (parsed(from), parsed(to));
+        let course = course_of(Scope::new(&from, &to, &options, &surroundings));
+        course.err().map(|failure| failure.error.message)
+    };
+    assert_eq!(check("mysql", "mariadb"), None);
+    let refused = check("mssql", "mariadb").unwrap();
+    assert!(refused.contains("--from is mssql://") && refused.contains("--to is mysql://"));
+    assert!(check("mysql", "mssql").is_some());
 }

@@ -59,8 +59,8 @@ pub trait Carrier: Clone + Debug + Send + Sync + 'static {
     /// A walk from the table's start. A table that no key can cut, or that need not be cut, is one chunk.
     fn walk(job: &Self::Job, chunk_bytes: u64) -> Self::Walk;
 
-    /// The next chunk; `None` behind the last. There is at least one, and each row of either side is in exactly
-    /// one. `reader` sees the snapshot; without it the rest is one chunk.
+    /// The next chunk; `None` behind the last. There is at least one, and each row of either side is in
+    /// exactly one. `reader` sees the snapshot; without it the rest is one chunk.
     fn next(
         walk: &mut Self::Walk,
         job: &Self::Job,

@@ -1,9 +1,9 @@
 //! The order of a copy, whatever the family of its servers: a [`Course`] says what each step is.
 //!
 //! Look at both sides, repair what died, stage what the rows go into, bring and compare them
-//! ([`super::load`]), finish, publish, tidy. Promises: until [`Course::publish`] the work can be stopped at any moment;
-//! after an error all connections are ended, and nothing is left on the target but what another copy goes on
-//! with, or what the report names.
+//! ([`super::load`]), finish, publish, tidy. Promises: until [`Course::publish`] the work can be stopped at
+//! any moment; after an error all connections are ended, and nothing is left on the target but what another
+//! copy goes on with, or what the report names.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -67,8 +67,8 @@ pub trait Course: Sync {
     /// does not know.
     fn watcher(&self) -> impl Future<Output = Result<Self::Watcher>> + Send;
 
-    /// Everything before the rows: the snapshot, the tables in staging databases, the journal. Takes over what a
-    /// dead copy left, and sets [`Report::resumable`] once another could take this one over.
+    /// Everything before the rows: the snapshot, the tables in staging databases, the journal. Takes over what
+    /// a dead copy left, and sets [`Report::resumable`] once another could take this one over.
     fn stage(
         &self,
         known: &Self::Known,

@@ -472,7 +472,7 @@ impl<'a> MySqlCourse<'a> {
 }
 
 /// Whether two connections lead to the same server.
-pub fn is_same_server(one: &Conn, other: &Conn) -> bool {
+fn is_same_server(one: &Conn, other: &Conn) -> bool {
     one.server_identity() == other.server_identity()
 }
 

@@ -5,6 +5,8 @@
 //!
 //! - A bulk load is announced by a statement that names the columns with their types (INSERT BULK), and
 //!   begins with a COLMETADATA of its own, \[MS-TDS\] 2.2.6.1.
+//! - Decimals are described and sent with [`NUMBER_BYTES`] whatever their precision: Microsoft's own driver for
+//!   Java does so too.
 //! - `xml` goes as `nvarchar(max)` (2.2.6.1: XMLTYPE is an error there). Its text comes as UTF-16 too.
 //! - Types of users go as `varbinary(max)`, for a bulk load has no UDT_INFO (2.2.5.5.2).
 //! - The names of tables that `text`, `ntext` and `image` have in a result are one text in a bulk load, where
@@ -22,6 +24,7 @@ use std::fmt::Write;
 use super::bytes;
 use super::metadata::{self, Code, Column, Kind};
 use super::name::quoted;
+use super::row::NUMBER_BYTES;
 
 /// How a bulk load treats the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +131,7 @@ fn carried(kind: &Kind) -> Kind {
             Kind { code: Code::NVarChar, bytes_max, collation: Some(NO_COLLATION), ..kind.clone() }
         }
         Code::Udt => Kind { code: Code::VarBinary, bytes_max, ..kind.clone() },
+        Code::Decimal | Code::Numeric => Kind { bytes_max: NUMBER_BYTES.into(), ..kind.clone() },
         _ => kind.clone(),
     }
 }
@@ -257,6 +261,7 @@ mod tests {
         ] {
             check(type_info, text, type_info);
         }
+        check(b"\x6c\x05\x09\x02", "numeric(9,2)", b"\x6c\x11\x09\x02");
         let max = b"\xe7\xff\xff\0\0\0\0\0";
         check(b"\xf1\x00", "xml", max);
         check(b"\xf1\x01\x01d\0\x01s\0\x01\0c\0", "xml", max);

@@ -288,7 +288,8 @@ impl Kind {
             Int1 | Bit | Int2 | Int4 | SmallDateTime | Real | SmallMoney | Money | DateTime
             | Float | Int8 => Shape::Fixed(self.bytes_max as u8),
             Guid | IntN | BitN | FloatN | MoneyN | DateTimeN | Date | Time | DateTime2
-            | DateTimeOffset | Decimal | Numeric => Shape::Byte(self.bytes_max as u8),
+            | DateTimeOffset => Shape::Byte(self.bytes_max as u8),
+            Decimal | Numeric => Shape::Number(self.bytes_max as u8),
             VarBinary | Binary | VarChar | Char | NVarChar | NChar | Udt | Xml => {
                 match u16::try_from(self.bytes_max) {
                     Ok(bytes) => Shape::Short(bytes),

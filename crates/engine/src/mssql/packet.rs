@@ -93,6 +93,11 @@ impl Channel {
         self.incoming.session
     }
 
+    /// The type of the message that was begun last.
+    pub(super) fn kind(&self) -> u8 {
+        self.kind
+    }
+
     pub(super) fn is_encrypted(&self) -> bool {
         self.wire.get_ref().is_encrypted()
     }

@@ -22,7 +22,8 @@ pub fn is_fatal(server: &ServerError) -> bool {
 fn kind(phase: Phase, server: &ServerError) -> ErrorKind {
     match (phase, server.code) {
         (_, 1205) => ErrorKind::Deadlock,
-        (_, 1222) => ErrorKind::LockWait,
+        // A lock, or a whole database: somebody is in it.
+        (_, 1222 | 1807 | 3702 | 5030 | 5061 | 5064 | 5070) => ErrorKind::LockWait,
         // Log or data file full, the file group cannot grow, tempdb full, disk full.
         (_, 1101 | 1105 | 9002 | 5149 | 3257) => ErrorKind::DiskFull,
         // Of a login: wrong, disabled, locked, expired, not trusted, or the server is in single-user mode.

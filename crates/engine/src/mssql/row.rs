@@ -2,7 +2,8 @@
 //!
 //! A row is a byte 0xD1 (ROW) and its cells, or 0xD2 (NBCROW), a bit for each column that is NULL, and
 //! the cells that are not; \[MS-TDS\] 2.2.7.19 and 2.2.7.13. A bulk load takes ROW only (2.2.6.1), so the
-//! second is written as the first; every other byte stays as it is and nothing is decoded.
+//! second is written as the first. Decimals, which servers send as short as they can be, are filled up to
+//! [`NUMBER_BYTES`]; every other byte stays as it is and nothing is decoded.
 //!
 //! Promises: any cut of the input gives the same output; a cell may be of any length, for only the
 //! heads of cells (up to [`HEAD_MAX`] bytes) and the bits are ever waited for; a length that its type
@@ -17,6 +18,10 @@ pub const COMPACT_ROW: u8 = 0xd2;
 /// The longest head of a cell: the pointer, the timestamp and the length of a `text`.
 pub const HEAD_MAX: usize = 1 + 255 + 8 + 4;
 
+/// The bytes of every decimal in a bulk load: its sign and a number of 16 bytes. A load may say so of any
+/// precision, and there are servers that read no other length (Babelfish for PostgreSQL).
+pub const NUMBER_BYTES: u8 = 17;
+
 /// How the lengths of a column's values are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -24,6 +29,8 @@ pub enum Shape {
     Fixed(u8),
     /// By one byte, zero for NULL; at most so many.
     Byte(u8),
+    /// Likewise; written with [`NUMBER_BYTES`].
+    Number(u8),
     /// By two bytes, 0xFFFF for NULL; at most so many.
     Short(u16),
     /// By four bytes, zero for NULL; at most so many (`sql_variant`).
@@ -127,6 +134,21 @@ impl Walker {
                         self.column += 1;
                         continue;
                     }
+                    if let Shape::Number(max) = shape {
+                        let Some(length) = input.get(at).copied() else { break };
+                        if length > max {
+                            return Err(Malformed { column: self.column });
+                        }
+                        if (1..NUMBER_BYTES).contains(&length) {
+                            let end = at + 1 + usize::from(length);
+                            let Some(number) = input.get(at + 1..end) else { break };
+                            out.extend(&input[from..at]);
+                            fill_up(number, out);
+                            (at, from) = (end, end);
+                            self.end_cell();
+                            continue;
+                        }
+                    }
                     match shape.head(&input[at..]) {
                         Ok(Some(head)) => at += self.enter(&head),
                         Ok(None) => return Err(Malformed { column: self.column }),
@@ -205,12 +227,20 @@ impl Walker {
     }
 }
 
+/// Writes a decimal with all the bytes that one may have: the low ones come first.
+fn fill_up(number: &[u8], out: &mut Vec<u8>) {
+    const ZEROS: [u8; NUMBER_BYTES as usize] = [0; NUMBER_BYTES as usize];
+    out.push(NUMBER_BYTES);
+    out.extend(number);
+    out.extend(&ZEROS[number.len()..]);
+}
+
 impl Shape {
     /// What a bulk load takes for NULL; `None` where there is no NULL.
     pub fn null(self) -> Option<&'static [u8]> {
         match self {
             Self::Fixed(_) => None,
-            Self::Byte(_) | Self::Pointer => Some(&[0]),
+            Self::Byte(_) | Self::Number(_) | Self::Pointer => Some(&[0]),
             Self::Short(_) => Some(&[0xff; 2]),
             Self::Long(_) => Some(&[0; 4]),
             Self::Chunks => Some(&[0xff; 8]),
@@ -225,6 +255,7 @@ impl Shape {
         let body = match self {
             Self::Fixed(bytes) => Some(u64::from(bytes)),
             Self::Byte(max) => limited(u64::from(reader.u8()?), u64::from(max)),
+            Self::Number(_) => limited(u64::from(reader.u8()?), u64::from(NUMBER_BYTES)),
             Self::Short(max) => match reader.u16()? {
                 NULL => Some(0),
                 length => limited(u64::from(length), u64::from(max)),

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use super::bytes::{self, Reader};
 use super::login::{self, Acknowledgement, Encryption, Login};
 use super::metadata::{Code, Column};
-use super::packet::{ATTENTION, BATCH, Channel, LOGIN, PACKET_BYTES, PRELOGIN, protocol};
+use super::packet::{ATTENTION, BATCH, BULK, Channel, LOGIN, PACKET_BYTES, PRELOGIN, protocol};
 use super::refusal;
 use super::row::{COMPACT_ROW, Malformed, ROW, Shape, Walker};
 use super::token::{self, Change, Fault, Token};
@@ -261,6 +261,11 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a bulk load is on its way to the server.
+    pub(super) fn is_loading(&self) -> bool {
+        self.state == State::Sending && self.channel.kind() == BULK
+    }
+
     /// A request begins.
     pub(super) fn begin(&mut self) -> Result<()> {
         if self.state != State::Idle {
@@ -426,13 +431,32 @@ impl Selection<'_> {
         Ok(Filled { rows, at_row_end, is_over: self.is_over })
     }
 
+    /// The next rows as values, as [`Session::query`] gives them: some, or none behind the last.
+    pub async fn values(&mut self) -> Result<Vec<Row>> {
+        let (mut bytes, mut rows) = (Vec::new(), Vec::new());
+        while !self.is_over {
+            let wanted = bytes.len() + SKIP_BYTES;
+            let filled = self.fill(&mut bytes, wanted).await?;
+            if filled.at_row_end && filled.rows > 0 {
+                read_rows(&self.columns, &bytes, &mut rows)?;
+                break;
+            }
+            if bytes.len() > QUERY_BYTES_MAX {
+                self.session.state = State::Broken;
+                return Err(protocol("a row is longer than it may be"));
+            }
+        }
+        Ok(rows)
+    }
+
     /// Ends the statement before its last row.
     pub async fn cancel(self) -> Result<()> {
         self.session.attention().await
     }
 }
 
-fn broken() -> Error {
+/// A session has something else on its way.
+pub(super) fn broken() -> Error {
     let text = "use a connection that has something else on its way";
     Error::new(ErrorKind::LostConnection, Side::Target, text)
 }

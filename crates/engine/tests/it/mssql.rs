@@ -135,7 +135,9 @@ fn reading(one: &Table) -> String {
         let condition = key.condition(Some(&lower), Some(&upper));
         writeln!(page, "chunk: {}", condition.unwrap()).unwrap();
     }
-    writeln!(page, "digest: {}", digest::question(one, &name, None)).unwrap();
+    let asked = digest::question(one, digest::Form::Bytes, &name, None);
+    writeln!(page, "digest: {asked}").unwrap();
+    writeln!(page, "of texts: {}", digest::row(one, digest::Form::Texts)).unwrap();
     page
 }
 

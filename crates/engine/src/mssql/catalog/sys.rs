@@ -149,6 +149,8 @@ pub const TABLES: Question = Question {
 };
 
 /// The columns of tables and table types, with what hangs on one column only.
+///
+/// The schema of a type is asked for where users made the type; others may have one that is not listed.
 pub const COLUMNS: Question = Question {
     name: "columns",
     columns: &[
@@ -187,13 +189,22 @@ pub const COLUMNS: Question = Question {
         text("computed_definition", "k.definition"),
         int("is_persisted", "k.is_persisted"),
         int("is_identity", "c.is_identity"),
-        text("seed", "CONVERT(nvarchar(64), i.seed_value)"),
-        text("increment", "CONVERT(nvarchar(64), i.increment_value)"),
+        // Not every server has these two in its view.
+        text(
+            "seed",
+            "CONVERT(nvarchar(64), COALESCE(i.seed_value, CASE c.is_identity WHEN 1 THEN \
+             IDENT_SEED(QUOTENAME(SCHEMA_NAME(o.schema_id)) + N'.' + QUOTENAME(o.name)) END))",
+        ),
+        text(
+            "increment",
+            "CONVERT(nvarchar(64), COALESCE(i.increment_value, CASE c.is_identity WHEN 1 THEN \
+             IDENT_INCR(QUOTENAME(SCHEMA_NAME(o.schema_id)) + N'.' + QUOTENAME(o.name)) END))",
+        ),
         text("last_value", "CONVERT(nvarchar(64), i.last_value)"),
         int("identity_not_for_replication", "i.is_not_for_replication"),
     ],
     from: "FROM sys.columns AS c JOIN sys.objects AS o ON o.object_id = c.object_id\nJOIN sys.types \
-           AS t ON t.user_type_id = c.user_type_id JOIN sys.schemas AS ts ON ts.schema_id = \
+           AS t ON t.user_type_id = c.user_type_id LEFT JOIN sys.schemas AS ts ON ts.schema_id = \
            t.schema_id\nLEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id\nLEFT JOIN \
            sys.default_constraints AS d ON d.object_id = c.default_object_id\nLEFT JOIN \
            sys.computed_columns AS k ON k.object_id = c.object_id AND k.column_id = \
@@ -366,8 +377,8 @@ pub const SEQUENCES: Question = Question {
         ),
     ],
     from: "FROM sys.sequences AS q JOIN sys.schemas AS s ON s.schema_id = q.schema_id\nJOIN \
-           sys.types AS t ON t.user_type_id = q.user_type_id JOIN sys.schemas AS ts ON ts.schema_id \
-           = t.schema_id\nORDER BY q.object_id",
+           sys.types AS t ON t.user_type_id = q.user_type_id LEFT JOIN sys.schemas AS ts ON \
+           ts.schema_id = t.schema_id\nORDER BY q.object_id",
     views: &["sequences"],
 };
 

@@ -130,3 +130,32 @@ fn what_its_type_forbids_is_refused() {
     not_null[1] |= 1;
     assert_eq!(walked(&not_null, 100), Err(Malformed { column: 0 }));
 }
+
+#[test]
+fn decimals_are_filled_up() {
+    let numbers: [&[u8]; 5] =
+        [&[5, 1, 7, 0, 0, 0], &[0], &[1, 0], &[17; 18], &[9, 0, 1, 2, 3, 4, 5, 6, 7, 8]];
+    let (mut input, mut expected) = (Vec::new(), Vec::new());
+    for number in numbers {
+        input.extend([&[ROW, 1][..], number, &[2]].concat());
+        let mut filled = number.to_vec();
+        if number[0] > 0 {
+            filled.resize(1 + usize::from(NUMBER_BYTES), 0);
+            filled[0] = NUMBER_BYTES;
+        }
+        expected.extend([&[ROW, 1][..], &filled, &[2]].concat());
+    }
+    for step in 1..input.len() {
+        let shapes = vec![Shape::Fixed(1), Shape::Number(NUMBER_BYTES), Shape::Fixed(1)];
+        let (mut walker, mut out, mut held) = (Walker::new(shapes), Vec::new(), Vec::new());
+        for piece in input.chunks(step) {
+            held.extend(piece);
+            let walked = walker.walk(&held, &mut out, usize::MAX).unwrap();
+            held.drain(..walked.consumed);
+        }
+        assert_eq!(out, expected, "in pieces of {step} bytes");
+    }
+    let mut walker = Walker::new(vec![Shape::Number(5)]);
+    let too_long = [&[ROW, 9][..], &[0; 9]].concat();
+    assert_eq!(walker.walk(&too_long, &mut Vec::new(), 100), Err(Malformed { column: 0 }));
+}

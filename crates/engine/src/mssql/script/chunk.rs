@@ -105,18 +105,27 @@ impl ChunkKey {
         self.parts.len()
     }
 
+    /// Its columns.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(|part| part.name.as_str())
+    }
+
+    /// The expressions that tell a key as texts, one for each column.
+    pub fn texts(&self) -> String {
+        self.parts.iter().map(Part::asked).collect::<Vec<String>>().join(", ")
+    }
+
     /// The question for the key of the `step`th row after `lower`, or of the table: one row with a text for
     /// each column, or none if there are fewer rows. `from` is the table, quoted, with hints; `step` is at
     /// least 1.
     pub fn next_bound(&self, from: &str, lower: Option<&Bound>, step: u64) -> String {
-        let asked: Vec<String> = self.parts.iter().map(Part::asked).collect();
         let filter = match lower {
             Some(lower) => format!(" WHERE {}", self.above(lower)),
             None => String::new(),
         };
         format!(
             "SELECT {} FROM {from}{filter} ORDER BY {} OFFSET {} ROWS FETCH NEXT 1 ROWS ONLY",
-            asked.join(", "),
+            self.texts(),
             self.order(),
             step.saturating_sub(1)
         )
@@ -177,11 +186,13 @@ impl Part {
     fn asked(&self) -> String {
         let name = quoted(&self.name);
         match self.kind.base.as_str() {
-            "money" | "smallmoney" => format!("CONVERT(nvarchar(64), {name}, 2)"),
-            "datetime" | "smalldatetime" | "date" | "datetime2" => {
-                format!("CONVERT(nvarchar(64), {name}, 126)")
+            "money" | "smallmoney" => {
+                format!("CONVERT(nvarchar(64), CAST({name} AS decimal(19, 4)))")
             }
-            "time" | "datetimeoffset" => format!("CONVERT(nvarchar(64), {name}, 121)"),
+            "date" | "datetime2" => format!("CONVERT(nvarchar(64), {name}, 126)"),
+            "datetime" | "smalldatetime" | "time" | "datetimeoffset" => {
+                format!("CONVERT(nvarchar(64), {name}, 121)")
+            }
             "binary" | "varbinary" => format!("CONVERT(nvarchar(max), {name}, 1)"),
             "char" | "varchar" | "nchar" | "nvarchar" => format!("CAST({name} AS nvarchar(max))"),
             _ => format!("CONVERT(nvarchar(64), {name})"),
@@ -194,10 +205,10 @@ impl Part {
         let kind = if kind == "sysname" { "nvarchar(128)".to_owned() } else { kind };
         let text = literal(value);
         match self.kind.base.as_str() {
-            "datetime" | "smalldatetime" | "date" | "datetime2" => {
-                format!("CONVERT({kind}, {text}, 126)")
+            "date" | "datetime2" => format!("CONVERT({kind}, {text}, 126)"),
+            "datetime" | "smalldatetime" | "time" | "datetimeoffset" => {
+                format!("CONVERT({kind}, {text}, 121)")
             }
-            "time" | "datetimeoffset" => format!("CONVERT({kind}, {text}, 121)"),
             "binary" | "varbinary" => format!("CONVERT({kind}, {text}, 1)"),
             // The collation says which code page the text comes to.
             "char" | "varchar" | "nchar" | "nvarchar" => match &self.collation {

@@ -93,7 +93,7 @@ pub fn reseed(table: &Table) -> Option<String> {
     let last = identity.last.as_deref()?;
     let name = full_name(table);
     let set = |value: &str| {
-        format!("DBCC CHECKIDENT ({}, RESEED, {value}) WITH NO_INFOMSGS", literal(&name))
+        format!("DBCC CHECKIDENT ({}, RESEED, {value}) WITH NO_INFOMSGS", plain(&name))
     };
     let with_rows = set(last);
     Some(match next(identity, last) {
@@ -103,6 +103,14 @@ pub fn reseed(table: &Table) -> Option<String> {
         }
         None => with_rows,
     })
+}
+
+/// A name as DBCC takes it from every server: without the mark of Unicode where it needs none.
+fn plain(name: &str) -> String {
+    match name.is_ascii() {
+        true => format!("'{}'", name.replace('\'', "''")),
+        false => literal(name),
+    }
 }
 
 /// The value after `last`; `None` if that is beyond any number.

@@ -4,9 +4,7 @@
 //! of [`Mode`]. Runs nothing and waits for nothing.
 
 use crate::mssql::catalog::question::{Question, int, text};
-use crate::mssql::catalog::schema::Table;
 use crate::mssql::name::{literal, quoted};
-use crate::mssql::script::table::full_name;
 
 /// How readers see one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,11 +67,10 @@ pub fn fence_session(wait_ms: u32) -> String {
     )
 }
 
-/// Keeps writers out of a table until the transaction ends; readers go on.
+/// Keeps writers out of a table, named as a statement names it, until the transaction ends; readers go on.
 ///
 /// One row is asked for, because a question that cannot have rows is answered without a lock.
-pub fn fence(table: &Table) -> String {
-    let name = full_name(table);
+pub fn fence(name: &str) -> String {
     format!("SELECT TOP (1) 1 FROM {name} WITH (TABLOCK, HOLDLOCK)")
 }
 
@@ -88,9 +85,9 @@ pub const READER_BEGIN: &str =
 pub const READER_BEGIN_STILL: &str =
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET XACT_ABORT ON; BEGIN TRANSACTION";
 
-/// A reader's first read, which fixes its moment.
-pub fn look(table: &Table) -> String {
-    format!("SELECT TOP (1) 1 FROM {}", full_name(table))
+/// A reader's first read, which fixes its moment, of a table that is named as a statement names it.
+pub fn look(name: &str) -> String {
+    format!("SELECT TOP (1) 1 FROM {name}")
 }
 
 /// Makes a database snapshot. `files` are the answers to [`FILES`]; its own files lie beside them, told

@@ -137,7 +137,8 @@ fn definition(column: &Column) -> String {
 
 fn named_default(column: &Column, has_default: impl Fn(&Column) -> bool) -> String {
     match &column.default {
-        Some(default) if has_default(column) => {
+        // The server makes the values of a rowversion; some tell how as if it were a default.
+        Some(default) if has_default(column) && !column.is_rowversion() => {
             format!(" CONSTRAINT {} DEFAULT {}", quoted(&default.name), default.definition)
         }
         _ => String::new(),

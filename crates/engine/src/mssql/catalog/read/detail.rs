@@ -104,8 +104,12 @@ fn column(row: &Cells<'_>) -> Result<FoundColumn> {
     flag(&mut flaws, kind.base == "vector", Flaw::Vector);
     let pads = matches!(kind.base.as_str(), "char" | "varchar" | "binary" | "varbinary");
     flag(&mut flaws, pads && !row.flag("is_ansi_padded")?, Flaw::Unpadded);
-    let default = default_value(row, &name, &mut flaws)?;
     let source = source(row, &name, &mut flaws)?;
+    // A computed column has no default; some servers keep its expression where defaults are.
+    let default = match source {
+        Source::Computed { .. } => None,
+        _ => default_value(row, &name, &mut flaws)?,
+    };
     let column = Column {
         id: row.int("column_id")?,
         collation: row.maybe_text("collation_name")?,

@@ -1,0 +1,96 @@
+//! A database of a live server as values, and what changed between two readings.
+//!
+//! Promises: reads only. Estimates that the server does not keep are made by counting.
+
+use super::answer;
+use super::facts::ServerFacts;
+use crate::error::Result;
+use crate::mssql::catalog::question::Answers;
+use crate::mssql::catalog::schema::{Database, Table};
+use crate::mssql::catalog::{self, column};
+use crate::mssql::script::{digest, table};
+use crate::mssql::session::Session;
+
+/// Bytes that a value without a fixed length is taken for, where nothing tells.
+const VALUE_BYTES: u64 = 64;
+
+/// Reads a database; the session is in it afterwards.
+pub async fn read(session: &mut Session, facts: &ServerFacts, name: &str) -> Result<Database> {
+    answer::enter(session, name).await?;
+    let mut answers = Answers::new();
+    for (name, question) in catalog::questions(&facts.views) {
+        answers.insert(name, session.query(&question).await?);
+    }
+    catalog::read(&answers)
+}
+
+/// Counts the rows of tables of which the server does not say how many there are, as long as it says so of
+/// none. The session is in the database.
+pub async fn estimate(session: &mut Session, database: &mut Database) -> Result<()> {
+    if database.tables.iter().any(|table| table.rows_estimated > 0 || table.bytes_estimated > 0) {
+        return Ok(());
+    }
+    for one in &mut database.tables {
+        let count = format!("({})", digest::count(&table::full_name(one), None));
+        let rows = answer::number(session, &count).await?.unwrap_or(0);
+        one.rows_estimated = u64::try_from(rows).unwrap_or(0);
+        one.bytes_estimated = one.rows_estimated.saturating_mul(row_bytes(one));
+    }
+    Ok(())
+}
+
+fn row_bytes(table: &Table) -> u64 {
+    let bytes = |column: &column::Column| match u64::try_from(column.kind.max_length) {
+        Ok(length) if length <= VALUE_BYTES => length,
+        Ok(_) | Err(_) => VALUE_BYTES,
+    };
+    table.columns.iter().map(bytes).sum()
+}
+
+/// What is not the same in two readings of one database, but for counters and estimates.
+pub fn first_change(before: &Database, now: &Database) -> Option<String> {
+    let (before, now) = (still(before), still(now));
+    for table in &before.tables {
+        match now.table(&table.schema, &table.name) {
+            None => return Some(format!("{}.{} is gone", table.schema, table.name)),
+            Some(other) if other != table => {
+                return Some(format!("{}.{} has changed", table.schema, table.name));
+            }
+            Some(_) => {}
+        }
+    }
+    let is_new = |table: &&Table| before.table(&table.schema, &table.name).is_none();
+    if let Some(table) = now.tables.iter().find(is_new) {
+        return Some(format!("{}.{} is new", table.schema, table.name));
+    }
+    for module in &before.modules {
+        if !now.modules.contains(module) {
+            return Some(format!("{}.{} has changed or is gone", module.schema, module.name));
+        }
+    }
+    (before != now).then(|| "an object that is no table has come, gone or changed".to_owned())
+}
+
+/// Without what changes by itself.
+fn still(database: &Database) -> Database {
+    let mut database = database.clone();
+    for table in &mut database.tables {
+        *table = shape(table);
+    }
+    for sequence in &mut database.sequences {
+        (sequence.current, sequence.is_used) = (String::new(), false);
+    }
+    database
+}
+
+/// A table without what changes by itself.
+pub fn shape(table: &Table) -> Table {
+    let mut table = table.clone();
+    (table.rows_estimated, table.bytes_estimated) = (0, 0);
+    for column in &mut table.columns {
+        if let column::Source::Identity(identity) = &mut column.source {
+            identity.last = None;
+        }
+    }
+    table
+}
