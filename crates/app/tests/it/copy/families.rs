@@ -28,6 +28,8 @@ fn both_servers_are_of_one_kind() {
     let kinds = ["--from names a MySQL or MariaDB server, --to a SQL Server"];
     check_copy(MYSQL, SQL_SERVER, &[], 2, &kinds);
     check_copy(MYSQL, "mariadb://root@127.0.0.1:1", &[], 3, &["127.0.0.1:1"]);
+    let skip = ["--skip-unsupported"];
+    check_copy(SQL_SERVER, "sqlserver://sa@127.0.0.1:1", &skip, 3, &["127.0.0.1:1"]);
 }
 
 #[test]
@@ -55,4 +57,5 @@ fn what_knows_mysql_only_says_what_there_is_instead() {
     check(&["import", "a.sql", "--to", SQL_SERVER], 2, &said);
     check(&["import", "a.sql", "--dry-run", "--to", SQL_SERVER], 2, &said);
     check(&["repair", "--forget", "--to", SQL_SERVER], 2, &["--forget: this means nothing"]);
+    check(&["repair", "--to", SQL_SERVER], 3, &["127.0.0.1:1"]);
 }
