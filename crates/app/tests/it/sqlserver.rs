@@ -54,6 +54,11 @@ impl Bench {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let bench = Bench { runtime, endpoint: Endpoint::parse(&url()).unwrap() };
         bench.drop_all();
+        let question = "SELECT CASE WHEN @@VERSION LIKE N'Babelfish%' THEN 1 ELSE 0 END";
+        if bench.rows("master", question) == [[Cell::Int(1)]] {
+            // What it does not know of an index or a constraint it is to pass over.
+            bench.run("master", &["EXEC sp_babelfish_configure '%', 'ignore', 'server'"]);
+        }
         for name in [SHOP, STOCK] {
             bench.run("master", &[&format!("CREATE DATABASE {}", quoted(name))]);
         }
@@ -269,7 +274,13 @@ fn databases_are_copied_by_the_command_line() {
 #[ignore = "needs a SQL Server: make test-sqlserver"]
 fn what_is_not_carried_stops_a_job_that_does_not_say_otherwise() {
     let bench = Bench::start();
-    bench.run(SHOP, &["CREATE ROLE tellers"]);
+    bench.run(
+        SHOP,
+        &[
+            "CREATE PARTITION FUNCTION by_year (int) AS RANGE RIGHT FOR VALUES (2025, 2026)",
+            "CREATE PARTITION SCHEME years AS PARTITION by_year ALL TO ([PRIMARY])",
+        ],
+    );
     let site = bench.site(&[]);
     let databases = format!("{SHOP}:{NEW_SHOP}");
     let copy = ["job", "copy", "--source", SOURCE, "--instance", TARGET, "--watch"];
@@ -284,7 +295,7 @@ fn what_is_not_carried_stops_a_job_that_does_not_say_otherwise() {
             }
             !is_busy
         });
-        ended.check(exit, &["tellers"]);
+        ended.check(exit, &["years"]);
     };
     run(&copy, 1);
     assert_eq!(bench.beginning(NEW_SHOP), 0);
