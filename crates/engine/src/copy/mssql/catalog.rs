@@ -74,6 +74,9 @@ pub fn first_change(before: &Database, now: &Database) -> Option<String> {
 /// Without what changes by itself.
 fn still(database: &Database) -> Database {
     let mut database = database.clone();
+    // Who may do what, and statistics, are not copied; what names what is in the texts.
+    database.findings.clear();
+    database.dependencies.clear();
     for table in &mut database.tables {
         *table = shape(table);
     }
@@ -84,7 +87,7 @@ fn still(database: &Database) -> Database {
 }
 
 /// A table without what changes by itself.
-pub fn shape(table: &Table) -> Table {
+fn shape(table: &Table) -> Table {
     let mut table = table.clone();
     (table.rows_estimated, table.bytes_estimated) = (0, 0);
     for column in &mut table.columns {
@@ -93,4 +96,77 @@ pub fn shape(table: &Table) -> Table {
         }
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mssql::catalog::schema::{Compression, Module, ModuleKind, Options, Session};
+
+    fn table(name: &str) -> Table {
+        Table {
+            id: 7,
+            schema: "dbo".into(),
+            name: name.into(),
+            columns: Vec::new(),
+            indexes: Vec::new(),
+            heap: Compression::None,
+            checks: Vec::new(),
+            foreign_keys: Vec::new(),
+            period: None,
+            is_history: false,
+            lock_escalation: "TABLE",
+            large_values_out_of_row: false,
+            rows_estimated: 5,
+            bytes_estimated: 500,
+        }
+    }
+
+    fn database() -> Database {
+        Database {
+            name: "shop".into(),
+            collation: "Latin1_General_CI_AS".into(),
+            compatibility_level: 150,
+            options: Options::default(),
+            schemas: Vec::new(),
+            aliases: Vec::new(),
+            table_kinds: Vec::new(),
+            sequences: Vec::new(),
+            tables: vec![table("a"), table("b")],
+            modules: Vec::new(),
+            triggers: Vec::new(),
+            synonyms: Vec::new(),
+            properties: Vec::new(),
+            dependencies: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn check(change: impl Fn(&mut Database), expected: Option<&str>) {
+        let mut now = database();
+        change(&mut now);
+        assert_eq!(first_change(&database(), &now).as_deref(), expected);
+    }
+
+    #[test]
+    fn what_changes_is_named_and_estimates_are_no_change() {
+        check(|now| now.tables[0].rows_estimated = 9, None);
+        check(|now| now.tables[1].lock_escalation = "AUTO", Some("dbo.b has changed"));
+        check(|now| now.tables.truncate(1), Some("dbo.b is gone"));
+        check(|now| now.tables.push(table("c")), Some("dbo.c is new"));
+        let module = Module {
+            id: 9,
+            kind: ModuleKind::View,
+            schema: "dbo".into(),
+            name: "v".into(),
+            definition: "CREATE VIEW v AS SELECT 1".into(),
+            session: Session { ansi_nulls: true, quoted_identifier: true },
+            is_schema_bound: false,
+            indexes: Vec::new(),
+        };
+        let other = Some("an object that is no table has come, gone or changed");
+        check(|now| now.modules.push(module.clone()), other);
+        check(|now| now.schemas.push("sales".into()), other);
+    }
 }

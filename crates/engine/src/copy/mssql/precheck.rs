@@ -115,3 +115,11 @@ const PROPOSAL: &str = "--skip-unsupported goes on without";
 pub fn judge(findings: &[Finding], skips: bool) -> Result<()> {
     if skips { Ok(()) } else { finding::judge(findings) }
 }
+
+#[test]
+fn limits_that_are_not_known_of_sql_server_are_refused() {
+    assert!(limits(&Limits::none()).is_ok());
+    assert!(limits(&Limits { running_max: Some(3), ..Limits::none() }).is_ok());
+    let refused = limits(&Limits { lag_seconds_max: Some(3), ..Limits::none() }).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Usage);
+}

@@ -321,8 +321,10 @@ fn definition(
         notes.omitted.objects.insert(id, full.to_owned());
         return Ok(None);
     }
-    if let Some(definition) = row.maybe_text("definition")? {
-        return Ok(Some(definition));
+    // A text of nothing makes nothing.
+    let definition = row.maybe_text("definition")?.filter(|text| !text.trim().is_empty());
+    if definition.is_some() {
+        return Ok(definition);
     }
     if !row.maybe_flag("is_encrypted")? {
         return Err(unseen(full));
