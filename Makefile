@@ -28,7 +28,7 @@ test: setup mysql lint build ## Run every test against real servers
 test-sqlserver: setup ## Test against the SQL Server in DBFERRY_TEST_SQLSERVER=mssql://…
 	@test -n "$$DBFERRY_TEST_SQLSERVER" || { echo "make test-sqlserver: nothing was tested:" \
 	"DBFERRY_TEST_SQLSERVER names no server (mssql://user:password@host:port)" >&2; exit 1; }
-	@scripts/cargo nextest run -p engine --locked --run-ignored only --test-threads 1 --success-output final -E 'test(/^sqlserver::/)'
+	@scripts/cargo nextest run -p engine -p app --locked --run-ignored only --test-threads 1 --success-output final -E 'test(/^sqlserver::/)'
 
 openapi: setup ## Write docs/openapi.json anew
 	@DBFERRY_WRITE_OPENAPI=1 scripts/cargo nextest run -p app --locked -E 'test(the_committed_description)'

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::copy::throttle;
+use engine::endpoint::Family;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
@@ -134,7 +135,8 @@ pub struct Fetch {
     pub redirects_max: u32,
 }
 
-/// Settings of `[copies]`: how gentle copies between instances are to both. 0: no limit.
+/// Settings of `[copies]`: how gentle copies between instances are to both (0: no limit), and what they
+/// leave out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Copies {
@@ -144,6 +146,8 @@ pub struct Copies {
     pub replica_lag_seconds_max: u64,
     /// A copy pauses while others execute more statements on its source at once.
     pub running_max: u64,
+    /// Of a SQL Server, a copy that Alibaba Cloud's API asks for leaves out what is not carried.
+    pub skip_unsupported: bool,
 }
 
 /// Settings of `[s3]`: object storage that speaks S3. Its credentials are no setting, so that nothing
@@ -291,12 +295,15 @@ impl Fetch {
 }
 
 impl Copies {
-    /// As copies take them.
-    pub fn limits(&self) -> throttle::Limits {
+    /// As copies between servers of a family take them. SQL Server is not asked for replicas.
+    pub fn limits(&self, family: Family) -> throttle::Limits {
         let some = |value: u64| (value > 0).then_some(value);
         throttle::Limits {
             bytes_per_second: some(self.rate_bytes_max),
-            lag_seconds_max: some(self.replica_lag_seconds_max),
+            lag_seconds_max: match family {
+                Family::MySql => some(self.replica_lag_seconds_max),
+                Family::SqlServer => None,
+            },
             replicas: Vec::new(),
             running_max: some(self.running_max),
         }
@@ -481,7 +488,7 @@ mod tests {
         check("[fetch]\nallow_private = true\nallow_hosts = [\"files\"]", Ok(()));
         check("[fetch]\nseconds_max = 0", Err("line 2: fetch.seconds_max: must be from 1"));
         check("[fetch]\nprivate = true", Err("line 2: unknown field `private`"));
-        check("[copies]\nrunning_max = 20", Ok(()));
+        check("[copies]\nrunning_max = 20\nskip_unsupported = true", Ok(()));
         check("[copies]\nrunning_max = 200000", Err("line 2: copies.running_max: must be from 0"));
         check("finance_hosts = \"some\"", Err("line 1: unknown variant"));
         check("[s3]\nuploads = \"s3://b/p\"\nsources = [\"s3://c\", \"s3://b/q\"]", Ok(()));

@@ -301,7 +301,8 @@ impl Family {
         }
     }
 
-    fn port(self) -> u16 {
+    /// Where such servers listen.
+    pub fn port(self) -> u16 {
         match self {
             Self::MySql => PORT_DEFAULT,
             Self::SqlServer => SQL_SERVER_PORT_DEFAULT,

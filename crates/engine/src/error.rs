@@ -214,7 +214,14 @@ impl Error {
 
     /// What the operator can do next.
     pub fn advice(&self) -> Option<&'static str> {
-        policy(self.kind).advice
+        let is_sql_server = |server: &ServerError| matches!(server.state, State::Severity { .. });
+        match self.kind {
+            ErrorKind::LockWait if self.server.as_deref().is_some_and(is_sql_server) => {
+                Some("find who holds the lock: sys.dm_tran_locks, sys.dm_exec_requests")
+            }
+            ErrorKind::TooLarge if self.server.as_deref().is_some_and(is_sql_server) => None,
+            kind => policy(kind).advice,
+        }
     }
 
     /// The process's exit code: 1 the data failed, 2 usage, 3 a server was out of reach or refused

@@ -25,7 +25,8 @@ const HIDDEN_VARIABLE: &str = "DBFERRY_URL_PASSWORDS";
 /// How to reach the target.
 #[derive(Debug, Args)]
 pub struct Target {
-    /// Target server: mysql://user@host[:port][/db][?tls=verify-full&ca=FILE&socket=PATH]
+    /// Target server: mysql://user@host[:port][/db][?tls=verify-full&ca=FILE&socket=PATH]; copies and
+    /// their repair also know mssql://user@host[:port][?tls=verify-full&ca=FILE]
     #[arg(long = "to", value_name = "URL")]
     pub url: String,
     /// Read the password from this file (its first line)
@@ -46,7 +47,7 @@ pub struct Target {
 /// How to reach the server that is read.
 #[derive(Debug, Args)]
 pub struct Source {
-    /// Source server: mysql://user@host[:port][?tls=verify-full&ca=FILE&socket=PATH]
+    /// Source server: mysql://user@host[:port][?tls=verify-full&ca=FILE&socket=PATH], or mssql://
     #[arg(long = "from", value_name = "URL")]
     pub from: String,
     /// Read the source's password from this file (its first line); also DBFERRY_SOURCE_PASSWORD
@@ -206,6 +207,17 @@ pub fn resolve(target: &Target) -> Result<Endpoint, String> {
     }
     endpoint.check().map_err(|error| error.to_string())?;
     Ok(endpoint)
+}
+
+/// Refuses a target that `command` has nothing to do with, and says what there is `instead`.
+pub fn only_mysql(target: &Target, command: &str, instead: &str) -> Result<(), String> {
+    match parse(&target.url)?.family {
+        Family::MySql => Ok(()),
+        Family::SqlServer => Err(format!(
+            "--to names a SQL Server, and {command} knows MySQL and MariaDB (mysql://, mariadb://) \
+             only: {instead}"
+        )),
+    }
 }
 
 /// Parses the source's URL and finds its password. That of the target is never tried on it.

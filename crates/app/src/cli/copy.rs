@@ -12,7 +12,7 @@ use engine::copy::past::Past;
 use engine::copy::report::{Failure, Report, Verified};
 use engine::copy::throttle::{Limits, REPLICAS_MAX};
 use engine::copy::{self, LANES_MAX, Options};
-use engine::endpoint::Endpoint;
+use engine::endpoint::{Endpoint, Family};
 use engine::import::Surroundings;
 use engine::import::guard::Definer;
 use engine::run::progress::Progress;
@@ -57,9 +57,14 @@ pub struct Args {
     /// one breaks off, leave what it has brought for the next. Without it such a rest is removed
     #[arg(long, conflicts_with_all = ["verify_only", "dry_run"])]
     resume: bool,
-    /// DEFINER clauses: keep, strip (the copying account becomes the definer), or USER@HOST
-    #[arg(long, value_name = "keep|strip|USER@HOST", default_value = "keep", value_parser = Definer::parse)]
-    definer: Definer,
+    /// SQL Server: leave out and name what a copy does not carry (users, permissions, full-text
+    /// indexes and the like), instead of refusing the copy
+    #[arg(long)]
+    skip_unsupported: bool,
+    /// DEFINER clauses: keep, strip (the copying account becomes the definer), or USER@HOST [default:
+    /// keep]
+    #[arg(long, value_name = "keep|strip|USER@HOST", value_parser = Definer::parse)]
+    definer: Option<Definer>,
     /// Take another collation on the target, of the same character set; may be given several times.
     /// It may order and fold characters otherwise
     #[arg(long, value_name = "FROM=TO", value_parser = mapping)]
@@ -166,6 +171,7 @@ pub fn run(args: Args) -> Exit {
 }
 
 fn resolve(args: Args) -> Result<Settings, String> {
+    check_family(&args)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut tag = random_hex();
     tag.truncate(12);
@@ -188,12 +194,12 @@ fn resolve(args: Args) -> Result<Settings, String> {
                 VerifyArg::Checksum => Verified::Checksum,
             },
             replace: args.replace,
-            definer: args.definer,
+            skip_unsupported: args.skip_unsupported,
+            definer: args.definer.unwrap_or(Definer::Keep),
             load_data: !args.no_load_data,
             chunk_bytes: args.chunk_bytes.max(1),
             throttle,
             collations: args.map_collation.into_iter().collect(),
-            skip_unsupported: false,
             tag,
             past: if args.resume { Past::Resume } else { Past::Remove },
         },
@@ -204,6 +210,41 @@ fn resolve(args: Args) -> Result<Settings, String> {
         },
         progress: !args.no_progress,
     })
+}
+
+/// Both servers are of one kind, and nothing is asked for that means nothing for it.
+fn check_family(args: &Args) -> Result<(), String> {
+    let source = connection::parse(&args.source.from)?.family;
+    let target = connection::parse(&args.target.url)?.family;
+    if source != target {
+        let (from, to) = (kind(source), kind(target));
+        return Err(format!(
+            "--from names a {from}, --to a {to}: a copy goes between servers of one kind"
+        ));
+    }
+    let given = match source {
+        Family::MySql => vec![("--skip-unsupported", args.skip_unsupported)],
+        Family::SqlServer => vec![
+            ("--definer", args.definer.is_some()),
+            ("--map-collation", !args.map_collation.is_empty()),
+            ("--no-load-data", args.no_load_data),
+            ("--max-replica-lag", args.max_replica_lag.is_some()),
+            ("--replica", !args.replica.is_empty()),
+            ("--defaults-file", args.target.defaults_file.is_some()),
+            ("--default-character-set", args.target.default_character_set.is_some()),
+        ],
+    };
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(format!("{option}: this means nothing for a {}", kind(source))),
+        None => Ok(()),
+    }
+}
+
+fn kind(family: Family) -> &'static str {
+    match family {
+        Family::MySql => "MySQL or MariaDB server",
+        Family::SqlServer => "SQL Server",
+    }
 }
 
 /// Replicas of the target. Its password is tried on them only for its own account.
@@ -217,6 +258,12 @@ fn replicas(urls: &[String], target: &Endpoint) -> Result<Vec<Endpoint>, String>
             replica.password.clone_from(&target.password);
         }
         replica.check().map_err(|error| error.to_string())?;
+        if replica.family != target.family {
+            return Err(format!(
+                "--replica names a {}, which the target is not",
+                kind(replica.family)
+            ));
+        }
         Ok(replica)
     };
     if urls.len() > REPLICAS_MAX {

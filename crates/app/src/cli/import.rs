@@ -28,6 +28,10 @@ mod dry_run;
 mod outcome;
 mod speed;
 
+/// What there is for a SQL Server.
+const INSTEAD: &str = "databases of a SQL Server are copied by dbferry copy --from mssql://… --to \
+                       mssql://…";
+
 /// Arguments of `dbferry import`.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
@@ -201,6 +205,7 @@ fn usage(text: &str) -> Exit {
 }
 
 fn resolve(args: Args) -> Result<Settings, String> {
+    connection::only_mysql(&args.target, "dbferry import", INSTEAD)?;
     let endpoint = connection::resolve(&args.target)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lanes = match (args.serial, args.threads) {

@@ -1,4 +1,4 @@
-//! `dbferry instance`: the servers that the service imports into.
+//! `dbferry instance`: the servers that the service imports into, and copies between.
 //!
 //! With an account it opens the store itself, as the operator; without one it asks a service, for the
 //! account of its key.
@@ -73,7 +73,7 @@ struct One {
 struct Add {
     /// Its id: a lower-case letter, then letters, digits and hyphens (cdb-c1nl9rpv)
     id: String,
-    /// The server and its administrator: mysql://user:password@host[:port][?tls=…]
+    /// The server and its administrator: mysql://user:password@host[:port][?tls=…], mariadb:// or mssql://
     #[arg(long, value_name = "URL")]
     url: String,
     /// Its region
@@ -187,12 +187,10 @@ pub fn run(args: Args) -> Exit {
 /// What a URL says of a server: its kind, how to reach it, and the options as they are written.
 fn login(url: &str) -> Result<(store::Engine, Endpoint, String), String> {
     let mut endpoint = connection::parse(url)?;
-    if endpoint.family != Family::MySql {
-        return Err("an instance is a MySQL or MariaDB server: its URL starts with mysql://".into());
-    }
-    let engine = match url.starts_with("mariadb://") {
-        true => store::Engine::MariaDb,
-        false => store::Engine::MySql,
+    let engine = match endpoint.family {
+        Family::MySql if url.starts_with("mariadb://") => store::Engine::MariaDb,
+        Family::MySql => store::Engine::MySql,
+        Family::SqlServer => store::Engine::SqlServer,
     };
     if endpoint.host.is_empty() {
         endpoint.host = "localhost".to_owned();

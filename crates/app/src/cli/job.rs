@@ -96,6 +96,9 @@ struct Copy {
     /// How the rows are compared afterwards
     #[arg(long, value_name = "HOW", default_value = "checksum", value_parser = ["none", "rows", "checksum"])]
     verify: String,
+    /// SQL Server: leave out and name what a copy does not carry, instead of refusing the copy
+    #[arg(long)]
+    skip_unsupported: bool,
     /// Makes one job of all requests with this key [default: a new one]
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -170,7 +173,7 @@ async fn import(remote: &Remote, args: &Import) -> Result<Exit, Trouble> {
 async fn copy(remote: &Remote, args: &Copy) -> Result<Exit, Trouble> {
     let databases: Vec<Value> =
         args.databases.iter().map(|(from, to)| json!({"name": from, "as": to})).collect();
-    let request = json!({
+    let mut request = json!({
         "kind": "copy",
         "source": args.source,
         "instance": args.instance,
@@ -178,6 +181,10 @@ async fn copy(remote: &Remote, args: &Copy) -> Result<Exit, Trouble> {
         "replace": args.replace,
         "verify": args.verify,
     });
+    // A service of before knows nothing of it.
+    if args.skip_unsupported {
+        request["skip_unsupported"] = Value::Bool(true);
+    }
     let document = make(remote, &request, args.idempotency_key.as_deref()).await?;
     made(remote, &document, args.watch, args.server.json).await
 }

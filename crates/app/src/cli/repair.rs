@@ -1,12 +1,13 @@
 //! `dbferry repair`: puts back what runs that are gone have left changed on a server, and says so.
 //!
 //! Touches settings, what copies that died made for their own use or were about to publish, and with
-//! `--forget` the indexes that tables wait for; never a row. Runs that still go on are left alone.
+//! `--forget` the indexes that tables wait for; never a row. Runs that still go on are left alone. On a SQL
+//! Server there are copies only.
 
 use clap::Args as ClapArgs;
 use engine::copy;
 use engine::copy::past::Wait;
-use engine::endpoint::Endpoint;
+use engine::endpoint::{Endpoint, Family};
 use engine::error::Error;
 use engine::import::fast::{self, Repaired, Unrestored};
 use engine::import::ledger::{self, Unfinished};
@@ -35,6 +36,10 @@ pub fn run(args: &Args) -> Exit {
             return Exit::Usage;
         }
     };
+    if endpoint.family == Family::SqlServer && args.forget {
+        complain("--forget: this means nothing for a SQL Server, which takes no imports");
+        return Exit::Usage;
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -49,11 +54,23 @@ pub fn run(args: &Args) -> Exit {
 }
 
 async fn repair(endpoint: &Endpoint, forgets: bool) -> Result<Exit, Error> {
+    let (lines, exit) = match endpoint.family {
+        Family::MySql => repair_mysql(endpoint, forgets).await?,
+        Family::SqlServer => (repair_copies(endpoint).await?, Exit::Done),
+    };
+    // A failure was told already.
+    if lines.is_empty() && exit == Exit::Done {
+        say(&format!("{}: nothing to repair", endpoint.redacted()));
+    }
+    lines.iter().for_each(|line| say(line));
+    Ok(exit)
+}
+
+async fn repair_mysql(endpoint: &Endpoint, forgets: bool) -> Result<(Vec<String>, Exit), Error> {
     let repaired = fast::repair(endpoint).await?;
     let mut lines = tell(&repaired);
     let mut exit = complain_of(&repaired.failed);
-    let copies = copy::repair(endpoint, None, Wait::ForDead).await?;
-    lines.extend(copies.into_iter().map(|copy| copy.what));
+    lines.extend(repair_copies(endpoint).await?);
     if forgets {
         for given_up in resume::give_up(endpoint).await? {
             lines.extend(tell_forgotten(&given_up));
@@ -64,11 +81,13 @@ async fn repair(endpoint: &Endpoint, forgets: bool) -> Result<Exit, Error> {
     } else {
         lines.extend(ledger::unfinished(endpoint, 0).await?.iter().map(tell_unfinished));
     }
-    if lines.is_empty() && repaired.failed.is_empty() {
-        say(&format!("{}: nothing to repair", endpoint.redacted()));
-    }
-    lines.iter().for_each(|line| say(line));
-    Ok(exit)
+    Ok((lines, exit))
+}
+
+/// What was done about copies that died, a line each.
+async fn repair_copies(endpoint: &Endpoint) -> Result<Vec<String>, Error> {
+    let copies = copy::repair(endpoint, None, Wait::ForDead).await?;
+    Ok(copies.into_iter().map(|copy| copy.what).collect())
 }
 
 fn tell_unfinished(import: &Unfinished) -> String {

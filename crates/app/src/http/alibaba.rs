@@ -153,18 +153,14 @@ async fn import(
     account: i64,
     asked: call::ImportDatabaseBetweenInstances,
 ) -> Result<Reply> {
-    // The API lets databases of these engines keep their names only.
-    if asked.databases.iter().any(|pair| pair.is_renamed())
-        || asked.databases.len() > engine::copy::DATABASES_MAX
-    {
-        return Err(Error::new(Code::DbInfoMalformed));
-    }
     let new = NewCopy {
         source: asked.source_instance_id,
         target: asked.instance_id,
-        databases: asked.databases.into_iter().map(|p| (p.source.clone(), p.source)).collect(),
+        databases: asked.databases.into_iter().map(|pair| (pair.source, pair.target)).collect(),
         replace: true,
         verify: Verify::Checksum,
+        // The API has no word for it.
+        skip_unsupported: app.settings.copies.skip_unsupported,
         terms: Terms::Cloud,
         request: None,
     };
@@ -234,10 +230,8 @@ async fn attributes(
     for id in &asked.instance_ids {
         found.push(one(app, account, id).await?);
     }
-    let locks = join_all(found.iter().map(async |instance| match instance.engine {
-        store::Engine::SqlServer => None,
-        _ => copies::is_read_only(app, instance).await,
-    }));
+    let locks =
+        join_all(found.iter().map(async |instance| copies::is_read_only(app, instance).await));
     let locks = locks.await;
     // Asked last, so that it is not older than the rest.
     let doing = copies::doing(app, account).await.map_err(|refusal| refused(refusal.into()))?;
@@ -302,11 +296,12 @@ fn refused(obstacle: Obstacle) -> Error {
         Obstacle::DifferentEngine => Code::DifferentEngine,
         Obstacle::DifferentRegion => Code::DifferentRegion,
         Obstacle::Class => Code::InstanceType,
-        Obstacle::Engine => Code::InstanceEngine,
         Obstacle::Busy | Obstacle::NotRunning => Code::InstanceStatus,
         Obstacle::Locked => Code::InstanceLocked,
         Obstacle::NoDatabase => Code::DbInfoMalformed,
-        Obstacle::DatabaseLocked | Obstacle::NotEmpty => Code::DatabaseStatus,
+        Obstacle::DatabaseLocked | Obstacle::DatabaseDown | Obstacle::NotEmpty => {
+            Code::DatabaseStatus
+        }
         Obstacle::Storage => Code::StorageQuota,
         Obstacle::NoCopy => Code::ImportNotFound,
         Obstacle::Ended => Code::ImportStatus,

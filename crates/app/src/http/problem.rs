@@ -275,12 +275,12 @@ impl From<Obstacle> for Problem {
             Obstacle::Other(refusal) => return refusal.into(),
             Obstacle::SameServer => (Kind::SameServer, "both instances are the same server"),
             Obstacle::DifferentEngine => (Kind::WrongEngine, "the engines differ"),
-            Obstacle::Engine => (Kind::WrongEngine, "not on this engine"),
             Obstacle::DifferentRegion => (Kind::Invalid, "the instances are in different regions"),
             Obstacle::Class => (Kind::Invalid, "instances of this class are not copied"),
             Obstacle::Busy => (Kind::Busy, "a job works on one of the instances"),
             Obstacle::Locked => (Kind::ReadOnly, "the target takes no writes"),
             Obstacle::DatabaseLocked => (Kind::ReadOnly, "a database takes no writes"),
+            Obstacle::DatabaseDown => (Kind::InstanceDown, "a database is not online"),
             Obstacle::NotEmpty => {
                 (Kind::NotEmpty, "a database of the target holds something; replace lets it go")
             }

@@ -377,7 +377,7 @@ async fn db_instances(app: &App, account: i64, asked: call::DescribeDbInstances)
 
 async fn databases(app: &App, account: i64, asked: call::DescribeDatabases) -> Result<Reply> {
     let instance = instances::find(app, account, &asked.instance_id).await.map_err(refused)?;
-    let all = instances::databases(app, &instance).await.map_err(refused)?;
+    let all = instances::databases(app, &instance, instances::ANSWER_MAX).await.map_err(refused)?;
     let matches = record::pattern(asked.pattern.as_deref(), "DatabaseRegexp")?;
     let all: Vec<Database> = all
         .into_iter()

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::copy::chunk::CHUNK_BYTES;
 use engine::copy::course::PUBLISHING;
+use engine::copy::finding::Finding;
 use engine::copy::past::{Past, Wait};
 use engine::copy::report::{Report, Verified};
 use engine::copy::staging::{PREFIX, Staging};
 use engine::copy::{self, LANES_MAX, Options};
-use engine::endpoint::Endpoint;
+use engine::endpoint::{Endpoint, Family};
 use engine::error::{Error, ErrorKind, Side};
 use engine::import::Surroundings;
 use engine::import::guard::Definer;
@@ -25,12 +26,15 @@ use store::{Claimed, Instance};
 use super::import::refused;
 use crate::app::App;
 use crate::service::copies::{Payload, Progress, Success, Verify};
-use crate::service::instances;
+use crate::service::instances::{self, sql_server};
 
 /// Digits of the job's public id that its tags begin with; a tag has 32 at most.
 const TAG_DIGITS: usize = 24;
 /// Percent when all rows are in: comparing and publishing are still to come.
 const ROWS_PERCENT: u64 = 90;
+
+/// What a job tells of that was left out.
+const LEFT_OUT_MAX: usize = 100;
 
 /// Everything that a run needs.
 pub struct Ready {
@@ -58,7 +62,7 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
     Ok(Ready {
         source: instances::as_administrator(app, &source).await.map_err(refused)?,
         target: instances::as_administrator(app, &target).await.map_err(refused)?,
-        options: options(app, &payload, (tag, Past::ResumeOf(tags.clone()))),
+        options: options(app, &payload, target.engine, (tag, Past::ResumeOf(tags.clone()))),
         names: format!("{PREFIX}{tags}"),
         source_bytes: payload.source_bytes,
         is_tidy: AtomicBool::new(false),
@@ -66,14 +70,19 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
 }
 
 async fn one(app: &App, account: i64, id: &str, created_at: i64) -> Result<Instance, Error> {
-    let instance = instances::find(app, account, id).await.map_err(refused)?;
+    let instance = instances::any(app, account, id).await.map_err(refused)?;
     match instance.created_at == created_at {
         true => Ok(instance),
         false => Err(faulty("an instance was removed, and another registered under its id")),
     }
 }
 
-fn options(app: &App, payload: &Payload, (tag, past): (String, Past)) -> Options {
+fn options(
+    app: &App,
+    payload: &Payload,
+    engine: store::Engine,
+    (tag, past): (String, Past),
+) -> Options {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lanes = if app.settings.lanes == 0 { cores } else { app.settings.lanes };
     Options {
@@ -89,8 +98,8 @@ fn options(app: &App, payload: &Payload, (tag, past): (String, Past)) -> Options
         load_data: true,
         chunk_bytes: CHUNK_BYTES,
         collations: BTreeMap::new(),
-        skip_unsupported: false,
-        throttle: app.settings.copies.limits(),
+        skip_unsupported: payload.skip_unsupported,
+        throttle: app.settings.copies.limits(instances::family(engine)),
         tag,
         past,
     }
@@ -144,15 +153,13 @@ impl Ready {
     /// Undoes what all attempts have left on the target. One of a process that still lives, or whose
     /// connections are still to go, has to end first.
     async fn tidy(&self) -> Result<(), Error> {
-        let mut conn = Conn::open(&self.target, "copy").await?;
-        let found = remains(&mut conn, &self.names).await?;
+        let found = remains(&self.target, &self.names).await?;
         for tag in found.iter().filter_map(|name| tag_of(name)).collect::<BTreeSet<_>>() {
             for repaired in copy::repair(&self.target, Some(tag), Wait::Ended).await? {
                 tracing::info!(tag, what = repaired.what, "tidied up after an attempt");
             }
         }
-        let found = remains(&mut conn, &self.names).await?;
-        conn.close().await;
+        let found = remains(&self.target, &self.names).await?;
         match found.is_empty() {
             true => Ok(()),
             false => {
@@ -212,19 +219,33 @@ fn succeeded(report: &Report) -> String {
         seconds: report.seconds,
         paused_seconds: report.throttle.as_ref().map_or(0.0, |throttle| throttle.paused_seconds),
         left_behind: report.left_behind.clone(),
+        left_out: report.findings.iter().take(LEFT_OUT_MAX).map(left_out).collect(),
     };
     serde_json::to_string(&success).unwrap_or_default()
 }
 
 /// The target's databases that attempts have made.
-async fn remains(conn: &mut Conn, names: &str) -> Result<Vec<String>, Error> {
+async fn remains(target: &Endpoint, names: &str) -> Result<Vec<String>, Error> {
+    if target.family == Family::SqlServer {
+        let mut session = sql_server::connect(target).await?;
+        let found = sql_server::beginning(&mut session, names).await;
+        session.close().await;
+        return found;
+    }
     let sql = format!(
         "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, {}) = {}",
         names.len(),
         literal(names)
     );
-    let rows = conn.rows(&sql).await?;
-    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    let mut conn = Conn::open(target, "copy").await?;
+    let rows = conn.rows(&sql).await;
+    conn.close().await;
+    Ok(rows?.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+}
+
+/// Without what a server said, which may quote values.
+fn left_out(finding: &Finding) -> String {
+    format!("{}: {}", finding.object, finding.what)
 }
 
 /// The tag in the name of a database that an attempt has made.

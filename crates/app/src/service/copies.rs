@@ -32,6 +32,8 @@ pub use survey::{CHECK_MAX, is_read_only};
 pub const KIND: &str = "copy";
 /// Characters of a database's name.
 const NAME_MAX: usize = 64;
+/// The same of SQL Server.
+const SQL_SERVER_NAME_MAX: usize = 128;
 /// Bytes of a gigabyte, as storage is registered.
 const GIB: u64 = 1 << 30;
 
@@ -48,6 +50,8 @@ pub struct NewCopy {
     pub replace: bool,
     /// How rows are compared afterwards.
     pub verify: Verify,
+    /// Of SQL Server what is not carried is left out and named.
+    pub skip_unsupported: bool,
     /// Which rules hold.
     pub terms: Terms,
     /// The request, if it may come again.
@@ -57,8 +61,8 @@ pub struct NewCopy {
 /// Which rules hold for a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Terms {
-    /// Alibaba Cloud's: instances of one engine and region and of certain classes; both have all the
-    /// databases.
+    /// Alibaba Cloud's: instances of one engine and region and of certain classes; of MySQL and MariaDB
+    /// both have all the databases, under the same names.
     Cloud,
     /// Ours: what can be done may be done.
     Own,
@@ -97,6 +101,9 @@ pub struct Payload {
     /// How rows are compared afterwards.
     #[serde(default)]
     pub verify: Verify,
+    /// Of SQL Server what is not carried is left out and named.
+    #[serde(default)]
+    pub skip_unsupported: bool,
 }
 
 /// Copies that were asked for when there was no choice.
@@ -152,6 +159,9 @@ pub struct Success {
     /// Databases of the copy on the target that could not be removed
     #[serde(default)]
     pub left_behind: Vec<String>,
+    /// What was left out of a copy of SQL Server, as it was asked for; the first hundred of it
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
 
 /// A copy as it is shown.
@@ -168,16 +178,14 @@ pub struct Copy {
 pub enum Obstacle {
     /// One of the instances is not the account's.
     NoInstance,
-    /// Both are the same instance, or lead to the same server.
+    /// Both are the same instance, or lead to the same server, which would read what it writes.
     SameServer,
-    /// They are of different engines.
+    /// They are of engines between which nothing is copied.
     DifferentEngine,
     /// They are in different regions.
     DifferentRegion,
     /// One of them is not of a class that may copy.
     Class,
-    /// They are of an engine that cannot be copied here.
-    Engine,
     /// A job works on one of them, or is about to.
     Busy,
     /// One of them does not answer, or not in time.
@@ -188,6 +196,8 @@ pub enum Obstacle {
     NoDatabase,
     /// One of the databases takes no writes.
     DatabaseLocked,
+    /// One of the databases cannot be used now.
+    DatabaseDown,
     /// One of the target's databases holds something, and is not to be replaced.
     NotEmpty,
     /// The target has no room for the databases.
@@ -293,22 +303,17 @@ pub async fn create(app: &App, account: i64, new: NewCopy) -> Result<Copy, Obsta
     let target = one(app, account, &new.target).await?;
     let source = one(app, account, &new.source).await?;
     check_instances(new.terms, &source, &target)?;
-    let is_name = |name: &String| (1..=NAME_MAX).contains(&name.chars().count());
-    let are_names = new.databases.iter().all(|(from, to)| is_name(from) && is_name(to));
-    if !are_names || request::check(Family::MySql, &new.databases, false, false).is_err() {
-        return Err(match new.terms {
-            Terms::Cloud => Obstacle::NoDatabase,
-            Terms::Own => Refusal::Invalid("databases").into(),
-        });
-    }
+    check_names(&new, target.engine)?;
     let doing = doing(app, account).await?;
     if doing.contains_key(&source.id) || doing.contains_key(&target.id) {
         return Err(Obstacle::Busy);
     }
     let (names, targets): (Vec<String>, Vec<String>) = new.databases.iter().cloned().unzip();
-    let (there, here) =
-        tokio::try_join!(survey::look(app, &source, &names), survey::look(app, &target, &targets))?;
-    check_servers(&new, &target, &there, &here)?;
+    let (there, here) = tokio::try_join!(
+        survey::look(app, &source, &names, false),
+        survey::look(app, &target, &targets, !new.replace)
+    )?;
+    check_servers(&new, &target, (&there, &here))?;
     let payload = Payload {
         source_created_at: source.created_at,
         target_created_at: target.created_at,
@@ -317,6 +322,7 @@ pub async fn create(app: &App, account: i64, new: NewCopy) -> Result<Copy, Obsta
         renamed: new.databases.iter().filter(|(from, to)| from != to).cloned().collect(),
         replace: new.replace,
         verify: new.verify,
+        skip_unsupported: new.skip_unsupported && target.engine == store::Engine::SqlServer,
     };
     let job = enqueue(app, account, (&source, &target), &payload, new.request.as_ref()).await?;
     give_way(app, &job).await?;
@@ -363,10 +369,40 @@ fn check_instances(terms: Terms, source: &Instance, target: &Instance) -> Result
     if terms == Terms::Cloud {
         check_cloud(source, target)?;
     }
-    let is_sql_server = |instance: &Instance| instance.engine == store::Engine::SqlServer;
-    match is_sql_server(source) || is_sql_server(target) {
-        true => Err(Obstacle::Engine),
-        false => Ok(()),
+    match instances::family(source.engine) == instances::family(target.engine) {
+        true => Ok(()),
+        false => Err(Obstacle::DifferentEngine),
+    }
+}
+
+/// Whether the names make sense by themselves, on servers of this engine.
+fn check_names(new: &NewCopy, engine: store::Engine) -> Result<(), Obstacle> {
+    let family = instances::family(engine);
+    let name_max = match family {
+        Family::MySql => NAME_MAX,
+        Family::SqlServer => SQL_SERVER_NAME_MAX,
+    };
+    // SQL Server counts units of UTF-16; MySQL has no name with others.
+    let is_name = |name: &String| (1..=name_max).contains(&name.encode_utf16().count());
+    let are_names = new.databases.iter().all(|(from, to)| is_name(from) && is_name(to));
+    if !are_names || request::check(family, &new.databases, false, false).is_err() {
+        return Err(ill_named(new.terms));
+    }
+    let is_renamed = new.databases.iter().any(|(from, to)| from != to);
+    match (new.terms, family) {
+        // The cloud lets databases of MySQL and MariaDB keep their names only.
+        (Terms::Cloud, Family::MySql) if is_renamed => Err(Obstacle::NoDatabase),
+        (Terms::Own, Family::MySql) if new.skip_unsupported => {
+            Err(Refusal::Invalid("skip_unsupported").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn ill_named(terms: Terms) -> Obstacle {
+    match terms {
+        Terms::Cloud => Obstacle::NoDatabase,
+        Terms::Own => Refusal::Invalid("databases").into(),
     }
 }
 
@@ -388,21 +424,27 @@ fn check_cloud(source: &Instance, target: &Instance) -> Result<(), Obstacle> {
 fn check_servers(
     new: &NewCopy,
     target: &Instance,
-    there: &Seen,
-    here: &Seen,
+    (there, here): (&Seen, &Seen),
 ) -> Result<(), Obstacle> {
-    if there.server == here.server {
-        return Err(Obstacle::SameServer);
-    }
+    let family = instances::family(target.engine);
+    check_place(new, family, there, here)?;
     if here.is_read_only {
         return Err(Obstacle::Locked);
     }
+    if there.is_ambiguous || here.is_ambiguous {
+        return Err(ill_named(new.terms));
+    }
+    let may_be_made = new.terms == Terms::Own || family == Family::SqlServer;
     let is_there = |(from, to): &(String, String)| {
-        let may_be_made = new.terms == Terms::Own;
         there.databases.contains(from) && (may_be_made || here.databases.contains(to))
     };
     if !new.databases.iter().all(is_there) {
         return Err(Obstacle::NoDatabase);
+    }
+    let is_down =
+        |(from, to): &(String, String)| there.down.contains(from) || here.down.contains(to);
+    if new.databases.iter().any(is_down) {
+        return Err(Obstacle::DatabaseDown);
     }
     if new.databases.iter().any(|(_, to)| here.locked.contains(to)) {
         return Err(Obstacle::DatabaseLocked);
@@ -418,6 +460,21 @@ fn check_servers(
         return Err(Obstacle::Storage);
     }
     Ok(())
+}
+
+/// Whether both servers may have a part in it.
+fn check_place(new: &NewCopy, family: Family, there: &Seen, here: &Seen) -> Result<(), Obstacle> {
+    if there.server == here.server {
+        // Under other names a SQL Server may hold its own copies; MySQL's stay what they are called.
+        let is_apart = request::check(family, &new.databases, true, true).is_ok();
+        if family == Family::MySql || !is_apart {
+            return Err(Obstacle::SameServer);
+        }
+    }
+    match new.terms == Terms::Cloud && (there.is_excluded || here.is_excluded) {
+        true => Err(Obstacle::Class),
+        false => Ok(()),
+    }
 }
 
 /// Of copies that came at the same moment and share an instance, the first stays: ids are in the
@@ -503,17 +560,13 @@ pub async fn cancel(app: &App, account: i64, target: &str, id: i64) -> Result<()
     Ok(())
 }
 
-/// All databases of an account's instance.
+/// All databases of an account's instance; it has to tell them within [`CHECK_MAX`].
 pub async fn databases(
     app: &App,
     account: i64,
     id: &str,
 ) -> Result<(Instance, Vec<instances::Database>), Obstacle> {
     let instance = one(app, account, id).await?;
-    match instance.engine {
-        store::Engine::MySql | store::Engine::MariaDb => {}
-        store::Engine::SqlServer => return Err(Obstacle::Engine),
-    }
-    let databases = instances::databases(app, &instance).await?;
+    let databases = instances::databases(app, &instance, CHECK_MAX).await?;
     Ok((instance, databases))
 }

@@ -5,14 +5,17 @@
 
 use std::time::Duration;
 
-use engine::endpoint::{Endpoint, Secret};
+use engine::endpoint::{Endpoint, Family, Secret};
 use engine::error::{Error, ErrorKind};
 use engine::import::table::literal;
 use engine::mysql::conn::Conn;
 use store::{Instance, InstanceFilter, InstanceStatus, Page, Probe};
+use tokio::time::Instant;
 
 use super::{Range, Refusal};
 use crate::app::App;
+
+pub mod sql_server;
 
 /// How long a server may take to answer one of our questions.
 pub const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -24,11 +27,21 @@ const PROBED_MAX: u32 = 100;
 pub struct Database {
     /// Its name.
     pub name: String,
-    /// Its default character set.
+    /// Its default character set; of SQL Server its collation.
     pub charset: String,
+    /// It can be used: SQL Server may have it offline, or be restoring it.
+    pub is_online: bool,
 }
 
-/// Finds an account's instance that we can speak to.
+/// Which protocol an engine speaks.
+pub fn family(engine: store::Engine) -> Family {
+    match engine {
+        store::Engine::MySql | store::Engine::MariaDb => Family::MySql,
+        store::Engine::SqlServer => Family::SqlServer,
+    }
+}
+
+/// Finds an account's instance that files can be imported into.
 pub async fn find(app: &App, account: i64, id: &str) -> Result<Instance, Refusal> {
     let instance = any(app, account, id).await?;
     match instance.engine {
@@ -47,7 +60,7 @@ pub async fn any(app: &App, account: i64, id: &str) -> Result<Instance, Refusal>
 
 /// Looks at an account's instance now; what was found is kept, and it as it is then.
 pub async fn look(app: &App, account: i64, id: &str) -> Result<Instance, Refusal> {
-    let instance = find(app, account, id).await?;
+    let instance = any(app, account, id).await?;
     let probe = probe(app, &instance).await;
     match app.store.record_probe(id, &probe, app.clock.now_ms()).await {
         // It was removed meanwhile, which the next question tells.
@@ -92,7 +105,8 @@ pub fn endpoint(
         true => "localhost".to_owned(),
         false => format!("{host}:{}", instance.port),
     };
-    let parsed = Endpoint::parse(&format!("mysql://{address}/?{options}"));
+    let scheme = family(instance.engine).scheme();
+    let parsed = Endpoint::parse(&format!("{scheme}://{address}/?{options}"));
     let mut endpoint = parsed.map_err(|error| Refusal::Fault(error.to_string()))?;
     endpoint.user = user.to_owned();
     endpoint.password = password;
@@ -139,17 +153,32 @@ pub async fn try_login(endpoint: &Endpoint) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// An instance's databases but those of the server itself, by name.
-pub async fn databases(app: &App, instance: &Instance) -> Result<Vec<Database>, Refusal> {
+/// An instance's databases but those of the server itself, by name; asked for `limit` at most.
+pub async fn databases(
+    app: &App,
+    instance: &Instance,
+    limit: Duration,
+) -> Result<Vec<Database>, Refusal> {
+    let end = Instant::now() + limit;
+    let endpoint = as_administrator(app, instance).await?;
+    if endpoint.family == Family::SqlServer {
+        let mut session = by(end, sql_server::connect(&endpoint)).await?;
+        let product = by(end, sql_server::product(&mut session)).await?;
+        return Ok(by(end, sql_server::held(&mut session, &product)).await?.databases());
+    }
     let query = "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME FROM information_schema.SCHEMATA \
                  WHERE SCHEMA_NAME NOT IN ('information_schema', 'mysql', 'performance_schema', \
                  'sys') ORDER BY SCHEMA_NAME";
-    let rows = ask(app, instance, query).await?;
+    let mut conn = by(end, Conn::open(&endpoint, "look")).await?;
+    let rows = by(end, conn.rows(query)).await;
+    conn.close().await;
     let text = |cell: Option<&Option<String>>| cell.cloned().flatten().unwrap_or_default();
-    Ok(rows
-        .iter()
-        .map(|row| Database { name: text(row.first()), charset: text(row.get(1)) })
-        .collect())
+    let database = |row: &Vec<Option<String>>| Database {
+        name: text(row.first()),
+        charset: text(row.get(1)),
+        is_online: true,
+    };
+    Ok(rows?.iter().map(database).collect())
 }
 
 /// A database's tables, by name.
@@ -219,10 +248,7 @@ pub async fn probe_all(app: &App) -> Result<(), Refusal> {
     loop {
         let found = app.store.all_for_probe(after.as_deref(), PROBED_MAX).await?;
         for found in &found {
-            let probe = match found.instance.engine {
-                store::Engine::SqlServer => continue,
-                _ => probe(app, &found.instance).await,
-            };
+            let probe = probe(app, &found.instance).await;
             // It may have been removed meanwhile.
             let _ = app.store.record_probe(&found.instance.id, &probe, app.clock.now_ms()).await;
         }
@@ -235,18 +261,13 @@ pub async fn probe_all(app: &App) -> Result<(), Refusal> {
 
 /// Looks at one instance.
 pub async fn probe(app: &App, instance: &Instance) -> Probe {
-    const QUERY: &str = "SELECT VERSION(), COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) FROM \
-                         information_schema.TABLES";
-    match ask(app, instance, QUERY).await {
-        Ok(rows) => {
-            let row = rows.into_iter().next().unwrap_or_default();
-            let text = |index: usize| row.get(index).cloned().flatten();
-            Probe {
-                status: InstanceStatus::Running,
-                version: text(0),
-                used_bytes: text(1).and_then(|bytes| bytes.parse().ok()),
-                error: None,
-            }
+    let told = match family(instance.engine) {
+        Family::MySql => probe_mysql(app, instance).await,
+        Family::SqlServer => probe_sql_server(app, instance).await,
+    };
+    match told {
+        Ok((version, used_bytes)) => {
+            Probe { status: InstanceStatus::Running, version, used_bytes, error: None }
         }
         Err(refusal) => {
             let error = match refusal {
@@ -259,6 +280,25 @@ pub async fn probe(app: &App, instance: &Instance) -> Probe {
             Probe { status, version: None, used_bytes: None, error }
         }
     }
+}
+
+/// What a server calls its version, and the bytes that it has.
+type Told = (Option<String>, Option<u64>);
+
+async fn probe_mysql(app: &App, instance: &Instance) -> Result<Told, Refusal> {
+    const QUERY: &str = "SELECT VERSION(), COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) FROM \
+                         information_schema.TABLES";
+    let row = ask(app, instance, QUERY).await?.into_iter().next().unwrap_or_default();
+    let text = |index: usize| row.get(index).cloned().flatten();
+    Ok((text(0), text(1).and_then(|bytes| bytes.parse().ok())))
+}
+
+async fn probe_sql_server(app: &App, instance: &Instance) -> Result<Told, Refusal> {
+    let endpoint = as_administrator(app, instance).await?;
+    let mut session = within(sql_server::connect(&endpoint)).await?;
+    let product = within(sql_server::product(&mut session)).await?;
+    let used = within(async { Ok(sql_server::used_bytes(&mut session).await) }).await?;
+    Ok((Some(product.version()), used))
 }
 
 /// Asks an instance as its administrator.
@@ -276,12 +316,12 @@ async fn ask(
 
 /// Waits for a server, but not for ever.
 async fn within<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Refusal> {
-    by(tokio::time::Instant::now() + ANSWER_MAX, answer).await
+    by(Instant::now() + ANSWER_MAX, answer).await
 }
 
 /// Waits for a server until a moment.
 pub async fn by<T>(
-    moment: tokio::time::Instant,
+    moment: Instant,
     answer: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Refusal> {
     match tokio::time::timeout_at(moment, answer).await {

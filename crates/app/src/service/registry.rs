@@ -8,20 +8,29 @@
 //! Deliberately not here: what an operator may register beyond that (`dbferry instance add` with the
 //! store itself), and whether the server answers: a look at it tells.
 
-use engine::endpoint::TlsMode;
+use engine::endpoint::{Endpoint, Family, TlsMode};
 use store::{Instance, InstanceChange, NewInstance, Secret};
 
 use super::{Refusal, instances};
 use crate::app::App;
 
-/// The port of both kinds of servers.
-pub const PORT_DEFAULT: u16 = 3306;
 /// The class where none is given.
 pub const CLASS_DEFAULT: &str = "dedicated";
 /// The largest storage, in GiB: clients read it as a signed 32-bit number.
 const STORAGE_GB_MAX: u32 = i32::MAX.unsigned_abs();
 /// Options that name something on this machine: not for a server that a key's holder names.
 const OF_THIS_MACHINE: [&str; 3] = ["socket", "cert", "key"];
+/// The word of [`Encryption::Strict`].
+const STRICT: &str = "strict";
+
+/// How an instance's connections are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// As far as this demands it.
+    Mode(TlsMode),
+    /// From the first byte on, and checked: SQL Server's TDS 8.0.
+    Strict,
+}
 
 /// What is asked to be registered.
 pub struct Registration {
@@ -33,10 +42,10 @@ pub struct Registration {
     pub engine: store::Engine,
     /// Host name or address.
     pub host: String,
-    /// TCP port.
-    pub port: u16,
+    /// TCP port; without one the engine's.
+    pub port: Option<u16>,
     /// How it is encrypted.
-    pub tls: TlsMode,
+    pub tls: Encryption,
     /// The account on the server.
     pub user: String,
     /// Its password, if it has one.
@@ -71,11 +80,46 @@ pub struct Change {
     /// TCP port.
     pub port: Option<u16>,
     /// How it is encrypted.
-    pub tls: Option<TlsMode>,
+    pub tls: Option<Encryption>,
     /// The account on the server.
     pub user: Option<String>,
     /// Its password; alone, a new one of the same account.
     pub password: Option<String>,
+}
+
+impl Encryption {
+    /// How the connections to an endpoint are encrypted.
+    pub fn of(endpoint: &Endpoint) -> Encryption {
+        match endpoint.tls.strict {
+            true => Encryption::Strict,
+            false => Encryption::Mode(endpoint.tls.mode),
+        }
+    }
+
+    /// As URLs have it.
+    fn word(self) -> &'static str {
+        match self {
+            Encryption::Mode(TlsMode::Disable) => "disable",
+            Encryption::Mode(TlsMode::Prefer) => "prefer",
+            Encryption::Mode(TlsMode::Require) => "require",
+            Encryption::Mode(TlsMode::VerifyCa) => "verify-ca",
+            Encryption::Mode(TlsMode::VerifyFull) => "verify-full",
+            Encryption::Strict => STRICT,
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Encryption> {
+        match word {
+            STRICT => Some(Encryption::Strict),
+            word => TlsMode::parse(word).ok().map(Encryption::Mode),
+        }
+    }
+
+    /// Whether the certificate's chain is checked.
+    fn verifies(self) -> bool {
+        use TlsMode::{VerifyCa, VerifyFull};
+        matches!(self, Encryption::Mode(VerifyCa | VerifyFull) | Encryption::Strict)
+    }
 }
 
 impl Change {
@@ -88,14 +132,14 @@ impl Change {
 /// Registers an instance; nobody has looked at it yet.
 pub async fn register(app: &App, account: i64, new: Registration) -> Result<Instance, Refusal> {
     may(app)?;
-    speaks(new.engine)?;
+    is_encryption(new.engine, new.tls)?;
     let new = NewInstance {
         name: new.name.unwrap_or_else(|| new.id.clone()),
         id: new.id,
         engine: new.engine,
         host: new.host,
-        port: new.port,
-        options: instances::kept_options(&format!("tls={}", tls_word(new.tls))),
+        port: new.port.unwrap_or(instances::family(new.engine).port()),
+        options: instances::kept_options(&format!("tls={}", new.tls.word())),
         admin_user: new.user,
         admin_password: Secret::from(new.password.unwrap_or_default().as_str()),
         region: new.region,
@@ -120,11 +164,14 @@ pub async fn change(
     if change.needs_password() && change.password.is_none() {
         return Err(Refusal::PasswordMissing);
     }
-    change.engine.map_or(Ok(()), speaks)?;
+    is_encryption(
+        change.engine.unwrap_or(before.engine),
+        change.tls.unwrap_or_else(|| tls_of(&before)),
+    )?;
     change.host.as_deref().map_or(Ok(()), is_address)?;
     change.storage_gb.map_or(Ok(()), is_storage)?;
     let options = match change.needs_password() {
-        true => Some(options(&before, change.tls, change.host.is_some())?),
+        true => Some(options(&before, &change)?),
         false => None,
     };
     let change = InstanceChange {
@@ -151,10 +198,11 @@ pub async fn remove(app: &App, account: i64, id: &str) -> Result<(), Refusal> {
 }
 
 /// How an instance's connections are encrypted.
-pub fn tls_of(instance: &Instance) -> TlsMode {
+pub fn tls_of(instance: &Instance) -> Encryption {
     let options = instances::options_of(&instance.options).unwrap_or_default();
     let mut words = options.split('&').filter_map(|option| option.strip_prefix("tls="));
-    words.next_back().and_then(|word| TlsMode::parse(word).ok()).unwrap_or(TlsMode::Prefer)
+    let given = words.next_back().and_then(Encryption::of_word);
+    given.unwrap_or(Encryption::Mode(TlsMode::Prefer))
 }
 
 /// The operator may keep this to himself.
@@ -165,10 +213,11 @@ fn may(app: &App) -> Result<(), Refusal> {
     }
 }
 
-fn speaks(engine: store::Engine) -> Result<(), Refusal> {
-    match engine {
-        store::Engine::MySql | store::Engine::MariaDb => Ok(()),
-        store::Engine::SqlServer => Err(Refusal::WrongEngine),
+/// One word is SQL Server's alone.
+fn is_encryption(engine: store::Engine, tls: Encryption) -> Result<(), Refusal> {
+    match (instances::family(engine), tls) {
+        (Family::MySql, Encryption::Strict) => Err(Refusal::Invalid("tls")),
+        _ => Ok(()),
     }
 }
 
@@ -194,34 +243,25 @@ fn is_address(host: &str) -> Result<(), Refusal> {
 }
 
 /// The options that are kept of an instance whose server or login is given anew. What the operator
-/// named on this machine goes with the host only: under another login it would be lent to it.
-fn options(before: &Instance, tls: Option<TlsMode>, is_moved: bool) -> Result<String, Refusal> {
-    let tls = tls.unwrap_or_else(|| tls_of(before));
-    let verifies = matches!(tls, TlsMode::VerifyCa | TlsMode::VerifyFull);
+/// named on this machine goes with the host only: under another login it would be lent to it. Another
+/// kind of server knows other options.
+fn options(before: &Instance, change: &Change) -> Result<String, Refusal> {
+    let tls = change.tls.unwrap_or_else(|| tls_of(before));
+    let engine = change.engine.unwrap_or(before.engine);
+    let knows_them = instances::family(engine) == instances::family(before.engine);
     let text = instances::options_of(&before.options)?;
     let name = |option: &str| option.split('=').next().unwrap_or_default().to_owned();
     let is_of_this_machine = |option: &str| OF_THIS_MACHINE.contains(&name(option).as_str());
-    if !is_moved && text.split('&').any(is_of_this_machine) {
+    if change.host.is_none() && text.split('&').any(is_of_this_machine) {
         return Err(Refusal::NotAllowed);
     }
     let stays = |option: &&str| {
         let is_new = name(option) == "tls" || is_of_this_machine(option);
-        !option.is_empty() && !is_new && (name(option) != "ca" || verifies)
+        knows_them && !option.is_empty() && !is_new && (name(option) != "ca" || tls.verifies())
     };
     let mut options: Vec<String> = text.split('&').filter(stays).map(str::to_owned).collect();
-    options.push(format!("tls={}", tls_word(tls)));
+    options.push(format!("tls={}", tls.word()));
     Ok(instances::kept_options(&options.join("&")))
-}
-
-/// As URLs have it.
-fn tls_word(tls: TlsMode) -> &'static str {
-    match tls {
-        TlsMode::Disable => "disable",
-        TlsMode::Prefer => "prefer",
-        TlsMode::Require => "require",
-        TlsMode::VerifyCa => "verify-ca",
-        TlsMode::VerifyFull => "verify-full",
-    }
 }
 
 #[test]

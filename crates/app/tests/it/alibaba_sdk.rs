@@ -20,6 +20,7 @@ use crate::tencent_sdk::tccli;
 
 mod attempts;
 mod refusals;
+mod sql_server;
 
 /// The instance that is read.
 const SOURCE: &str = INSTANCE;
@@ -150,7 +151,7 @@ impl Drop for Held {
 }
 
 /// One of the SDKs.
-struct Client {
+pub(crate) struct Client {
     mode: &'static str,
     child: Child,
     asks: ChildStdin,
@@ -158,7 +159,7 @@ struct Client {
 }
 
 impl Client {
-    fn start(site: &Site, key: &Key, mode: &'static str) -> Client {
+    pub(crate) fn start(site: &Site, key: &Key, mode: &'static str) -> Client {
         let mut command = match PYTHON_MODES.contains(&mode) {
             true => python(mode),
             false => node(),
@@ -179,7 +180,7 @@ impl Client {
     }
 
     /// What the SDK gives back, or the code and message of its exception.
-    fn told(&mut self, asked: &Value) -> Result<Value, (String, String)> {
+    pub(crate) fn told(&mut self, asked: &Value) -> Result<Value, (String, String)> {
         loop {
             writeln!(self.asks, "{asked}").unwrap();
             let mut line = String::new();
@@ -196,7 +197,7 @@ impl Client {
     }
 
     #[track_caller]
-    fn call(&mut self, action: &str, parameters: &Value) -> Value {
+    pub(crate) fn call(&mut self, action: &str, parameters: &Value) -> Value {
         match self.told(&json!({"action": action, "parameters": parameters})) {
             Ok(answer) => {
                 assert_eq!(answer["RequestId"].as_str().unwrap().len(), 36, "{answer}");
@@ -208,7 +209,7 @@ impl Client {
 
     /// The call ends with an exception of this code.
     #[track_caller]
-    fn check_refused(&mut self, code: &str, action: &str, parameters: &Value) {
+    pub(crate) fn check_refused(&mut self, code: &str, action: &str, parameters: &Value) {
         match self.told(&json!({"action": action, "parameters": parameters})) {
             Ok(answer) => panic!("{}: {action} {parameters}: {answer}", self.mode),
             Err((found, message)) => {
@@ -229,7 +230,7 @@ impl Client {
 
     /// An instance's state.
     #[track_caller]
-    fn status(&mut self, instance: &str) -> String {
+    pub(crate) fn status(&mut self, instance: &str) -> String {
         let answer = self.call("DescribeDBInstanceAttribute", &json!({"DBInstanceId": instance}));
         let items = answer["Items"]["DBInstanceAttribute"].as_array().unwrap();
         let [item] = items.as_slice() else { panic!("{answer}") };
@@ -240,6 +241,12 @@ impl Client {
     /// What the list of imports has of one.
     #[track_caller]
     fn listed(&mut self, id: &str) -> Value {
+        self.listed_of(id, TARGET, "MySQL")
+    }
+
+    /// What the list of imports into an instance of an engine has of one.
+    #[track_caller]
+    pub(crate) fn listed_of(&mut self, id: &str, instance: &str, engine: &str) -> Value {
         // The other spelling is for those who write it themselves.
         let action = match self.mode {
             "newest" | "classic-get" | "pop-get" => "DescribeImportsFromDatabase",
@@ -248,8 +255,8 @@ impl Client {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let at = |hours| wire::alibaba::time::render_minutes(now.cast_signed() + hours * HOUR);
         let asked = json!({
-            "DBInstanceId": TARGET,
-            "Engine": "MySQL",
+            "DBInstanceId": instance,
+            "Engine": engine,
             "StartTime": at(-1),
             "EndTime": at(1),
             "ImportId": id.parse::<i64>().unwrap(),
@@ -290,7 +297,7 @@ fn request() -> Value {
 }
 
 /// A text or a number: XML knows texts only.
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

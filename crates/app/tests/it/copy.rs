@@ -14,6 +14,7 @@ mod across;
 mod comparison;
 mod consistency;
 mod crash;
+mod families;
 mod keys;
 mod refusals;
 mod resume;

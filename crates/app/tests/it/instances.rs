@@ -122,6 +122,44 @@ fn a_password_goes_only_to_the_server_that_it_was_given_with() {
 }
 
 #[test]
+fn sql_servers_are_instances_too() {
+    let site = site();
+    let key = &site.key;
+    let new = json!({"id": "sql-1", "engine": "sqlserver", "host": "127.0.0.1", "user": "sa"});
+    let (status, made) = send(&site, key, "POST", "", &with(new, &json!({"tls": "strict"})));
+    let told = (&made["engine"], &made["port"], &made["tls"]);
+    assert_eq!((status, told), (201, (&json!("sqlserver"), &json!(1433), &json!("strict"))));
+    // It is a word of theirs only.
+    let strict = with(place(&site.server), &json!({"id": "db-2", "tls": "strict"}));
+    refused(send(&site, key, "POST", "", &strict), (400, "invalid"));
+    let mysql = json!({"engine": "mysql", "password": "p"});
+    refused(send(&site, key, "PATCH", "/sql-1", &mysql), (400, "invalid"));
+    let other = json!({"tls": "prefer", "port": 1, "password": "p"});
+    let (status, changed) = send(&site, key, "PATCH", "/sql-1", &other);
+    assert_eq!((status, &changed["tls"]), (200, &json!("prefer")), "{changed}");
+    let looked = check(&site, key, ("POST", "/api/v1/instances/sql-1/check", b""), 200);
+    assert_eq!(looked["status"], json!("unreachable"), "{looked}");
+    // No file goes into one, and no database between kinds of server.
+    site.upload(key, "a.sql", b"DO 1;\n");
+    refused(
+        create(&site, key, &json!({"instance": "sql-1", "file": "a.sql"})),
+        (409, "wrong-engine"),
+    );
+    let copy = json!({
+        "kind": "copy", "source": INSTANCE, "instance": "sql-1", "databases": [{"name": "imp"}],
+    });
+    refused(create(&site, key, &copy), (409, "wrong-engine"));
+    site.add_instance("db-2", key);
+    let skip = json!({"instance": "db-2", "skip_unsupported": true});
+    refused(create(&site, key, &with(copy.clone(), &skip)), (400, "invalid"));
+    let between = json!({"source": "sql-1", "instance": "sql-2", "skip_unsupported": true});
+    site.register("sql-2", key, "mssql://sa:p@127.0.0.1:1?tls=strict", &[]);
+    refused(create(&site, key, &with(copy, &between)), (409, "instance-down"));
+    let shown = check(&site, key, ("GET", "/api/v1/instances/sql-2", b""), 200);
+    assert_eq!(shown["tls"], json!("strict"), "{shown}");
+}
+
+#[test]
 fn an_instance_stays_where_it_is_under_a_job() {
     let site = site();
     let key = &site.key;

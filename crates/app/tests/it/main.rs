@@ -38,5 +38,6 @@ mod schema;
 mod sealing_key;
 mod service;
 mod signed;
+mod sqlserver;
 mod tencent_sdk;
 mod tidy;

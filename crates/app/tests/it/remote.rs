@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use sandbox::state;
 use serde_json::{Value, json};
 
+use crate::import_errors::Ended;
 use crate::interrupt::{signal, wait_until};
 use crate::native::{ask_with, check};
 use crate::sameness::dbferry;
@@ -36,6 +37,11 @@ fn command(site: &Site, key: &Key, arguments: &[&str]) -> Command {
 #[track_caller]
 pub(crate) fn run(site: &Site, arguments: &[&str], exit: i32) -> (String, String) {
     ended(command(site, &site.key, arguments).output().unwrap(), exit)
+}
+
+/// Runs the program, however it ends.
+pub(crate) fn output(site: &Site, arguments: &[&str]) -> Ended {
+    Ended::of(command(site, &site.key, arguments).output().unwrap())
 }
 
 #[track_caller]

@@ -74,6 +74,18 @@ mod tests {
     }
 
     #[test]
+    fn advice_is_for_this_kind_of_server() {
+        let advice = |code: u32| {
+            let state = State::Severity { class: 16, state: 1 };
+            let server = ServerError { code, state, message: "m".into() };
+            error(Phase::Statement, server, "do").advice()
+        };
+        assert!(advice(1222).is_some_and(|text| text.contains("sys.dm_tran_locks")));
+        assert_eq!(advice(511), None);
+        assert!(advice(9002).is_some_and(|text| text.contains("free space")));
+    }
+
+    #[test]
     fn class_and_state_are_told() {
         let state = State::Severity { class: 13, state: 51 };
         let error =

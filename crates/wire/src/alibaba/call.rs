@@ -106,7 +106,7 @@ pub struct DescribeDbInstances {
     pub instance_ids: Vec<String>,
     /// With this engine.
     pub engine: Option<Engine>,
-    /// `8.0` and its like.
+    /// `8.0`, `2019_std_ha` and their like.
     pub engine_version: Option<String>,
     /// In this state, by [`super::state::InstanceStatus::word`].
     pub status: Option<String>,

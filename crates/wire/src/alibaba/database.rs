@@ -15,7 +15,7 @@ pub struct Database {
     pub engine: Engine,
     /// Whether it is ready.
     pub status: DatabaseStatus,
-    /// Its default character set.
+    /// Its default character set; of SQL Server its collation.
     pub character_set: String,
     /// For people; may be empty.
     pub description: String,

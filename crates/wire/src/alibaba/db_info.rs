@@ -2,8 +2,8 @@
 //!
 //! Two forms: `{"DBNames":["mydb"]}`, whose names are the same on both sides, and
 //! `{"DBNames":{"srcdb":"destdb"}}`. The documents give the first to MySQL and the second to SQL
-//! Server and show either for either, so both are read whatever the engine; whether it can rename
-//! is the caller's matter. The documents print typographic quotes, which users paste: they count as
+//! Server and show either for either, so both are read whatever the engine; whether it can rename,
+//! and which names are too long for it, is the caller's matter. The documents print typographic quotes, which users paste: they count as
 //! plain ones where the text is no JSON otherwise.
 //!
 //! Whether the databases exist is not known here.
@@ -21,15 +21,15 @@ use super::error::{Error, Result};
 pub const BYTES_MAX: usize = 256 * 1024;
 /// Databases of one call.
 pub const DATABASES_MAX: usize = 1000;
-/// Characters of a database's name.
-const NAME_MAX: usize = 64;
+/// Characters of a database's name: as many as SQL Server lets it have.
+const NAME_MAX: usize = 128;
 
 /// A database and what it is to be called on the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabasePair {
-    /// Its name on the source, from 1 to 64 characters.
+    /// Its name on the source, from 1 to 128 characters.
     pub source: String,
-    /// Its name on the target, from 1 to 64 characters.
+    /// Its name on the target, from 1 to 128 characters.
     pub target: String,
 }
 
@@ -45,7 +45,7 @@ impl DatabasePair {
 /// # Errors
 ///
 /// `InvalidDBInfo.Malformed`: any other form; more than [`BYTES_MAX`] or [`DATABASES_MAX`]; a name
-/// that is empty, longer than 64 characters, has control characters, or comes twice.
+/// that is empty, longer than 128 characters, has control characters, or comes twice.
 pub fn parse(text: &str) -> Result<Vec<DatabasePair>> {
     read(text).ok_or_else(|| Error::new(Code::DbInfoMalformed))
 }

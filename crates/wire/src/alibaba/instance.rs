@@ -22,7 +22,7 @@ pub struct Instance {
     pub zone: String,
     /// What it runs.
     pub engine: Engine,
-    /// `8.0`
+    /// `8.0`; of SQL Server by [`super::engine::sql_server_version`].
     pub engine_version: String,
     /// Where it is and what it is doing.
     pub status: InstanceStatus,

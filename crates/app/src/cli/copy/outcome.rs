@@ -41,6 +41,7 @@ pub(super) fn for_people(facts: &Facts, outcome: &Result<Report, Failure>) -> St
         Ok(report) if facts.doing == Doing::Preview => {
             lines.extend(tables(report));
             lines.extend(notes(report));
+            lines.extend(left_out(report));
             lines.push(intention(facts, report));
         }
         Ok(report) if facts.doing == Doing::Compare => {
@@ -55,6 +56,7 @@ pub(super) fn for_people(facts: &Facts, outcome: &Result<Report, Failure>) -> St
         Ok(report) => {
             lines.extend(tables(report));
             lines.extend(notes(report));
+            lines.extend(left_out(report));
             lines.push(success(facts, report));
         }
         Err(failure) => {
@@ -113,12 +115,15 @@ fn success(facts: &Facts, report: &Report) -> String {
     let a_second = |count: u64| (count as f64 / report.seconds.max(0.001)) as u64;
     let snapshot = report.snapshot.as_ref().map(|snapshot| match snapshot.mode {
         Mode::OneReader => ", one reader, no lock".to_owned(),
-        Mode::BackupStage
-        | Mode::GlobalReadLock
-        | Mode::TableLocks
-        | Mode::SnapshotIsolation
-        | Mode::DatabaseSnapshot
-        | Mode::SharedLocks => format!(", writers waited {} ms", snapshot.locked_ms),
+        Mode::BackupStage | Mode::GlobalReadLock | Mode::TableLocks | Mode::SnapshotIsolation => {
+            format!(", writers waited {} ms", snapshot.locked_ms)
+        }
+        Mode::DatabaseSnapshot => {
+            format!(", read from database snapshots, writers waited {} ms", snapshot.locked_ms)
+        }
+        Mode::SharedLocks => {
+            format!(", writers waited {} ms, until all was read", snapshot.locked_ms)
+        }
     });
     let kept: u64 = report.tables.values().map(|table| table.rows_kept).sum();
     let kept = match report.resumed {
@@ -194,6 +199,14 @@ fn notes(report: &Report) -> Vec<String> {
         lines.push(format!("note: … and {} more", report.notes.len() - NOTES_SHOWN));
     }
     lines
+}
+
+/// What a copy went on without, as it was told to.
+fn left_out(report: &Report) -> Vec<String> {
+    match findings(report) {
+        lines if lines.is_empty() => lines,
+        lines => [vec!["left out:".to_owned()], lines].concat(),
+    }
 }
 
 fn findings(report: &Report) -> Vec<String> {

@@ -1,14 +1,14 @@
 //! `dbferry instance` where a service is asked: the same commands by the native API, for the account
 //! of the key.
 
-use engine::endpoint::TlsMode;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::{Add, Command, Set, login, shown, tell};
 use crate::cli::remote::{self, Remote, Trouble};
 use crate::cli::{Exit, connection, print};
-use crate::http::native::instances::{Engine, Instance, Instances, Status};
+use crate::http::native::instances::{Engine, Instance, Instances, Status, Tls};
+use crate::service::registry::Encryption;
 
 /// Entries that are asked for at once.
 const PAGE: usize = 1000;
@@ -121,13 +121,7 @@ fn server(url: &str) -> Result<Value, String> {
                     which opens the store itself"
             .to_owned());
     }
-    let tls = match endpoint.tls.mode {
-        TlsMode::Disable => "disable",
-        TlsMode::Prefer => "prefer",
-        TlsMode::Require => "require",
-        TlsMode::VerifyCa => "verify-ca",
-        TlsMode::VerifyFull => "verify-full",
-    };
+    let tls = Tls::from(Encryption::of(&endpoint));
     let password = match &endpoint.password {
         Some(password) => Some(password.clone()),
         None => connection::account_password(None, false, &endpoint.user)?,

@@ -89,7 +89,12 @@ fn done(success: &Success) -> String {
         }
         Success::Copy(done) => {
             let (tables, rows) = (size::count(done.tables), size::count(done.rows));
-            format!(": {tables} tables, {rows} rows in {}", time(done.seconds))
+            let left_out = match done.left_out.as_slice() {
+                [] => String::new(),
+                [only] => format!("; left out: {only}"),
+                [first, others @ ..] => format!("; left out: {first}, and {} more", others.len()),
+            };
+            format!(": {tables} tables, {rows} rows in {}{left_out}", time(done.seconds))
         }
     }
 }

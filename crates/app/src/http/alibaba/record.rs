@@ -7,7 +7,7 @@ use store::{Job, State};
 use wire::alibaba::call::DescribeDbInstances;
 use wire::alibaba::code::Code;
 use wire::alibaba::database::Database;
-use wire::alibaba::engine::Engine;
+use wire::alibaba::engine::{Engine, sql_server_version};
 use wire::alibaba::error::{Error, Result};
 use wire::alibaba::import_id::ImportId;
 use wire::alibaba::instance::{ClassType, Instance};
@@ -15,7 +15,7 @@ use wire::alibaba::state::{DatabaseStatus, InstanceStatus, JobState, LockMode};
 use wire::alibaba::task::{ImportResult, TASK_ACTION, TaskProgress};
 
 use crate::service::copies::{Class, Copy, Doing};
-use crate::service::instances;
+use crate::service::instances::{self, sql_server::Product};
 
 /// Bytes of a mebibyte.
 const MIB: u64 = 1 << 20;
@@ -23,6 +23,8 @@ const MIB: u64 = 1 << 20;
 const GIB_MIB: u64 = 1024;
 /// The one type of instance that there is here.
 const PRIMARY: &str = "Primary";
+/// Things that were left out that a description names.
+const LEFT_OUT_SHOWN: usize = 10;
 /// What programs are told of a copy that failed.
 const FAILED: &str = "ImportFailed";
 
@@ -50,8 +52,20 @@ fn state_of(job: &Job) -> JobState {
     }
 }
 
+/// Why it failed, or what it was told to leave out.
 fn message(copy: &Copy) -> String {
-    copy.failure().map(|failure| failure.message).unwrap_or_default()
+    if let Some(failure) = copy.failure() {
+        return failure.message;
+    }
+    let left_out = copy.success().map(|success| success.left_out).unwrap_or_default();
+    match left_out.len() {
+        0 => String::new(),
+        count if count > LEFT_OUT_SHOWN => {
+            let shown = left_out[..LEFT_OUT_SHOWN].join("; ");
+            format!("left out: {shown}; and {} more", count - LEFT_OUT_SHOWN)
+        }
+        _ => format!("left out: {}", left_out.join("; ")),
+    }
 }
 
 /// A copy in a list of imports.
@@ -66,7 +80,10 @@ pub fn result(copy: &Copy) -> Result<ImportResult> {
 /// A copy in a list of tasks.
 pub fn task(copy: &Copy) -> Result<TaskProgress> {
     let Copy { job, payload } = copy;
-    let error_message = message(copy);
+    let error_message = match job.state {
+        State::Failed => message(copy),
+        _ => String::new(),
+    };
     Ok(TaskProgress {
         task_id: id_of(job)?.to_string(),
         task_action: TASK_ACTION.to_owned(),
@@ -78,7 +95,7 @@ pub fn task(copy: &Copy) -> Result<TaskProgress> {
         remaining_seconds: 0,
         begin_time: job.started_at.map(|at| at / 1000),
         finish_time: job.finished_at.map(|at| at / 1000),
-        databases: payload.databases.join(","),
+        databases: payload.pairs().into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(","),
         error_code: if job.state == State::Failed { FAILED.to_owned() } else { String::new() },
         error_message,
     })
@@ -121,15 +138,13 @@ pub fn instance(
         Class::Dedicated => ClassType::Dedicated,
         Class::DedicatedHost => ClassType::DedicatedHost,
     };
-    // `10.11.19-MariaDB-…` is 10.11.
-    let version = instance.version.as_deref().unwrap_or_default();
     Instance {
         id: instance.id.clone(),
         description: instance.name.clone(),
         region: instance.region.clone(),
         zone: instance.zone.clone(),
         engine: engine(instance.engine),
-        engine_version: version.split('.').take(2).collect::<Vec<_>>().join("."),
+        engine_version: engine_version(instance),
         status,
         lock_mode,
         class: instance.class.clone(),
@@ -142,6 +157,20 @@ pub fn instance(
         connection_string: instance.host.clone(),
         port: instance.port,
         created: instance.created_at / 1000,
+    }
+}
+
+fn engine_version(instance: &store::Instance) -> String {
+    let version = instance.version.as_deref().unwrap_or_default();
+    match instance.engine {
+        // `10.11.19-MariaDB-…` is 10.11.
+        store::Engine::MySql | store::Engine::MariaDb => {
+            version.split('.').take(2).collect::<Vec<_>>().join(".")
+        }
+        store::Engine::SqlServer => {
+            let Product { number, edition, is_always_on, .. } = Product::of_version(version);
+            sql_server_version(&number, &edition, is_always_on)
+        }
     }
 }
 
@@ -166,7 +195,11 @@ pub fn database(instance: &store::Instance, database: instances::Database) -> Da
         name: database.name,
         instance_id: instance.id.clone(),
         engine: engine(instance.engine),
-        status: DatabaseStatus::Running,
+        // What is offline or being restored is not ready; the API has no word of its own for it.
+        status: match database.is_online {
+            true => DatabaseStatus::Running,
+            false => DatabaseStatus::Creating,
+        },
         character_set: database.charset,
         description: String::new(),
     }

@@ -19,7 +19,7 @@ use super::principal::Principal;
 use crate::app::App;
 use crate::http::problem::{Problem, Refused};
 use crate::service::instances;
-use crate::service::registry::{self, Change, Registration};
+use crate::service::registry::{self, Change, Encryption, Registration};
 
 /// The routes.
 pub fn router() -> OpenApiRouter<Arc<App>> {
@@ -29,7 +29,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(check_instance))
 }
 
-/// A server that imports can go into
+/// A server that imports can go into, or that databases are copied from and into
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Instance {
     /// Unique in the service
@@ -94,6 +94,8 @@ pub enum Tls {
     VerifyCa,
     /// And the certificate is for the host.
     VerifyFull,
+    /// That, from the first byte on: TDS 8.0 of SQL Server, which alone has it.
+    Strict,
 }
 
 /// What the last look at an instance found
@@ -128,7 +130,7 @@ pub struct InstanceRequest {
     /// For people; without one the id
     #[schema(max_length = 255)]
     pub name: Option<String>,
-    /// Of what kind it is: not sqlserver
+    /// Of what kind it is
     pub engine: Engine,
     /// Its name or address, which may be a private one
     #[schema(
@@ -138,10 +140,9 @@ pub struct InstanceRequest {
         example = "db.example"
     )]
     pub host: String,
-    /// Its TCP port
-    #[serde(default = "port")]
-    #[schema(minimum = 1, default = 3306)]
-    pub port: u16,
+    /// Its TCP port; without one 3306, and 1433 of sqlserver
+    #[schema(minimum = 1)]
+    pub port: Option<u16>,
     /// How its connections are encrypted
     #[serde(default = "tls")]
     #[schema(default = "prefer")]
@@ -178,7 +179,7 @@ pub struct InstanceChange {
     /// For people
     #[schema(max_length = 255)]
     pub name: Option<String>,
-    /// Of what kind it is: not sqlserver
+    /// Of what kind it is
     pub engine: Option<Engine>,
     /// Its name or address
     #[schema(min_length = 1, max_length = 255, pattern = "^[0-9A-Za-z._:-]+$")]
@@ -206,10 +207,6 @@ pub struct InstanceChange {
     /// The size of its storage in GiB; 0 is no limit
     #[schema(maximum = 2147483647)]
     pub storage_gb: Option<u32>,
-}
-
-fn port() -> u16 {
-    registry::PORT_DEFAULT
 }
 
 fn tls() -> Tls {
@@ -257,27 +254,29 @@ impl Status {
     }
 }
 
-impl From<TlsMode> for Tls {
-    fn from(mode: TlsMode) -> Tls {
-        match mode {
-            TlsMode::Disable => Tls::Disable,
-            TlsMode::Prefer => Tls::Prefer,
-            TlsMode::Require => Tls::Require,
-            TlsMode::VerifyCa => Tls::VerifyCa,
-            TlsMode::VerifyFull => Tls::VerifyFull,
+impl From<Encryption> for Tls {
+    fn from(encryption: Encryption) -> Tls {
+        match encryption {
+            Encryption::Mode(TlsMode::Disable) => Tls::Disable,
+            Encryption::Mode(TlsMode::Prefer) => Tls::Prefer,
+            Encryption::Mode(TlsMode::Require) => Tls::Require,
+            Encryption::Mode(TlsMode::VerifyCa) => Tls::VerifyCa,
+            Encryption::Mode(TlsMode::VerifyFull) => Tls::VerifyFull,
+            Encryption::Strict => Tls::Strict,
         }
     }
 }
 
 impl Tls {
-    fn mode(self) -> TlsMode {
-        match self {
+    fn encryption(self) -> Encryption {
+        Encryption::Mode(match self {
             Tls::Disable => TlsMode::Disable,
             Tls::Prefer => TlsMode::Prefer,
             Tls::Require => TlsMode::Require,
             Tls::VerifyCa => TlsMode::VerifyCa,
             Tls::VerifyFull => TlsMode::VerifyFull,
-        }
+            Tls::Strict => return Encryption::Strict,
+        })
     }
 }
 
@@ -289,7 +288,7 @@ impl From<InstanceRequest> for Registration {
             engine: request.engine.stored(),
             host: request.host,
             port: request.port,
-            tls: request.tls.mode(),
+            tls: request.tls.encryption(),
             user: request.user,
             password: request.password,
             region: request.region,
@@ -311,7 +310,7 @@ impl From<InstanceChange> for Change {
             engine: change.engine.map(Engine::stored),
             host: change.host,
             port: change.port,
-            tls: change.tls.map(Tls::mode),
+            tls: change.tls.map(Tls::encryption),
             user: change.user,
             password: change.password,
         }

@@ -68,6 +68,9 @@ pub struct Job {
     /// How the rows of a copy are compared afterwards; null for others
     #[serde(default)]
     pub verify: Option<Verify>,
+    /// Whether a copy of SQL Server leaves out what it does not carry; null for others
+    #[serde(default)]
+    pub skip_unsupported: Option<bool>,
     /// The name of the uploaded file; null if the file is fetched
     pub file: Option<String>,
     /// Where the file is fetched from, without login and query; null if it was uploaded
@@ -235,6 +238,7 @@ impl Job {
             databases: None,
             replace: None,
             verify: None,
+            skip_unsupported: None,
             file: None,
             url: None,
             database: None,
@@ -284,6 +288,7 @@ impl From<&Copy> for Job {
             databases: Some(payload.pairs().into_iter().map(CopiedDatabase::of).collect()),
             replace: Some(payload.replace),
             verify: Some(payload.verify),
+            skip_unsupported: Some(payload.skip_unsupported),
             progress: copy.progress().map(Progress::Copy),
             result: copy.success().map(Success::Copy),
             error: copy.failure(),

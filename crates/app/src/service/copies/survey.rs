@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use engine::endpoint::{Endpoint, Family};
 use engine::error::Error;
 use engine::import::table::literal;
 use engine::mysql::conn::Conn;
@@ -14,6 +15,8 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::service::{Refusal, instances};
+
+mod sql_server;
 
 /// How long the servers may take to tell all that is asked; a client that is answered within three
 /// seconds is the most impatient one.
@@ -33,23 +36,43 @@ pub(super) struct Seen {
     pub databases: HashSet<String>,
     /// Those of them that take no writes.
     pub locked: HashSet<String>,
-    /// Those of them that hold tables or views.
+    /// Those of them that are offline, being restored or the like.
+    pub down: HashSet<String>,
+    /// Those of them that hold anything; of SQL Server, if that was asked.
     pub filled: HashSet<String>,
+    /// Two of the names are one to the server.
+    pub is_ambiguous: bool,
+    /// It is of an edition that the cloud's product does not copy: SQL Server 2017's cluster.
+    pub is_excluded: bool,
     /// Bytes of the databases together.
     pub bytes: Option<u64>,
     /// Bytes of all databases.
     pub used_bytes: Option<u64>,
 }
 
-/// Looks at an instance, for these databases.
+/// Looks at an instance, for these databases. `asks_filled`: whether it matters what is in them.
 pub(super) async fn look(
     app: &App,
     instance: &Instance,
     databases: &[String],
+    asks_filled: bool,
 ) -> Result<Seen, Refusal> {
     let end = Instant::now() + CHECK_MAX;
     let endpoint = instances::as_administrator(app, instance).await?;
-    let mut conn = instances::by(end, Conn::open(&endpoint, "look")).await?;
+    match endpoint.family {
+        Family::MySql => Box::pin(look_at_mysql(&endpoint, databases, end)).await,
+        Family::SqlServer => {
+            Box::pin(sql_server::look(&endpoint, databases, asks_filled, end)).await
+        }
+    }
+}
+
+async fn look_at_mysql(
+    endpoint: &Endpoint,
+    databases: &[String],
+    end: Instant,
+) -> Result<Seen, Refusal> {
+    let mut conn = instances::by(end, Conn::open(endpoint, "look")).await?;
     let names: Vec<String> = databases.iter().map(|name| literal(name)).collect();
     let names = names.join(", ");
     let mut seen = Seen { server: conn.server_identity().to_owned(), ..Seen::default() };
@@ -104,10 +127,14 @@ fn first_cells(rows: Vec<Vec<Option<String>>>) -> HashSet<String> {
     rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
-/// Whether an instance's server takes no writes; nothing if it does not tell in time.
+/// Whether an instance's server takes no writes; nothing if it does not tell in time, or is one that
+/// locks databases and not itself: SQL Server.
 pub async fn is_read_only(app: &App, instance: &Instance) -> Option<bool> {
     let end = Instant::now() + CHECK_MAX;
     let endpoint = instances::as_administrator(app, instance).await.ok()?;
+    if endpoint.family == Family::SqlServer {
+        return None;
+    }
     let mut conn = instances::by(end, Conn::open(&endpoint, "look")).await.ok()?;
     let is_read_only = instances::by(end, read_only(&mut conn)).await.ok()?;
     conn.close().await;

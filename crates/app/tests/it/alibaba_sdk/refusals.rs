@@ -2,14 +2,14 @@
 
 use sandbox::{Flavor, Server};
 use serde_json::{Value, json};
-use store::{Engine, NewInstance, SealingKey, Secret, Store};
 
 use super::{Client, DATABASES, NODE_MODES, PYTHON_MODES, Pair, SOURCE, TARGET, request};
-use crate::service::REGION;
 
 /// More requests than any action may have in a second.
 const REQUESTS_MAX: usize = 200;
 const IMPORT: &str = "ImportDatabaseBetweenInstances";
+/// Nothing listens there.
+const NO_SQL_SERVER: &str = "mssql://sa:x@127.0.0.1:1";
 
 /// A table that says of itself that it has 15 GiB.
 const VAST: &str = "
@@ -35,40 +35,14 @@ fn register(pair: &Pair, mysql: &Server) {
     site.register("rm-down1", key, "mysql://root:x@127.0.0.1:1", &[]);
     let stranger = site.new_key("stranger");
     site.register("rm-theirs1", &stranger, &here, &[]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(register_sql_servers(pair));
-}
-
-/// There is no command for these yet.
-async fn register_sql_servers(pair: &Pair) {
-    let folder = pair.site.data();
-    let sealing = SealingKey::load_or_create(&folder.join("sealing.key")).unwrap();
-    let url = format!("sqlite:{}", folder.join("store.db").display());
-    let store = Store::open(&url, sealing).await.unwrap();
-    let account = store.account_by_name(&pair.site.key.account).await.unwrap();
-    for (id, class) in [("rm-sql1", "dedicated"), ("rm-sql2", "dedicated"), ("rm-sql3", "cluster")]
-    {
-        let new = NewInstance {
-            id: id.to_owned(),
-            name: "SQL Server 2017".to_owned(),
-            engine: Engine::SqlServer,
-            host: "127.0.0.1".to_owned(),
-            port: 1433,
-            options: String::new(),
-            admin_user: "sa".to_owned(),
-            admin_password: Secret::from("x"),
-            region: REGION.to_owned(),
-            zone: String::new(),
-            class: class.to_owned(),
-            storage_gb: 0,
-        };
-        store.register_instance(account.id, &new, 1).await.unwrap();
-    }
-    store.close().await;
+    // What needs no server is refused before one is asked.
+    site.register("rm-sql1", key, NO_SQL_SERVER, &[]);
+    site.register("rm-sql2", key, NO_SQL_SERVER, &[]);
+    site.register("rm-sql3", key, NO_SQL_SERVER, &["--class", "cluster"]);
 }
 
 /// The refused requests of [`IMPORT`]: code, source, target, databases.
-const CASES: [(&str, &str, &str, &str); 24] = [
+const CASES: [(&str, &str, &str, &str); 27] = [
     ("OperationDenied.DBInstanceId", SOURCE, SOURCE, DATABASES),
     ("OperationDenied.DBInstanceId", SOURCE, "rm-same1", DATABASES),
     ("InvalidDBInstanceId.NotFound", SOURCE, "rm-nowhere1", DATABASES),
@@ -82,7 +56,10 @@ const CASES: [(&str, &str, &str, &str); 24] = [
     ("OperationDenied.DBInstanceType", SOURCE, "rm-class1", DATABASES),
     ("OperationDenied.DBInstanceType", "rm-class1", SOURCE, DATABASES),
     ("OperationDenied.DBInstanceType", "rm-sql1", "rm-sql3", DATABASES),
-    ("OperationDenied.DBInstanceEngine", "rm-sql1", "rm-sql2", DATABASES),
+    ("OperationDenied.DBInstanceStatus", "rm-sql1", "rm-sql2", DATABASES),
+    ("InvalidDBInfo.Malformed", "rm-sql1", "rm-sql2", r#"{"DBNames":{"a":"c","b":"c"}}"#),
+    ("InvalidDBInfo.Malformed", "rm-sql1", "rm-sql2", r#"{"DBNames":{"master":"c"}}"#),
+    ("InvalidDBInfo.Malformed", "rm-sql1", "rm-sql2", r#"{"DBNames":{"a":"dbferry_copy_b"}}"#),
     ("OperationDenied.DBInstanceStatus", SOURCE, "rm-down1", DATABASES),
     ("OperationDenied.DBInstanceStatus", "rm-down1", TARGET, DATABASES),
     ("OperationDenied.DBStatus", SOURCE, "rm-mysql1", r#"{"DBNames":["shop"]}"#),

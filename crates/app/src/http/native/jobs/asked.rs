@@ -75,6 +75,10 @@ pub struct CopyRequest {
     /// How the rows are compared afterwards
     #[serde(default)]
     verify: Verify,
+    /// SQL Server: leave out and name what a copy does not carry (users, permissions, full-text indexes and
+    /// the like); without it such things stop the copy
+    #[serde(default)]
+    skip_unsupported: bool,
 }
 
 /// The kind of an import
@@ -98,11 +102,11 @@ pub enum CopyKind {
 #[serde(deny_unknown_fields)]
 pub struct CopiedDatabase {
     /// Its name on the source
-    #[schema(min_length = 1, max_length = 64, example = "shop")]
+    #[schema(min_length = 1, max_length = 128, example = "shop")]
     pub name: String,
     /// Its name on the target, if it is another one
     #[serde(rename = "as", default)]
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 128)]
     pub new_name: Option<String>,
 }
 
@@ -166,9 +170,22 @@ impl Request {
                 text
             }
             Request::Copy(asked) => {
-                let CopyRequest { kind: _, source, instance, databases, replace, verify } = asked;
-                serde_json::json!(["copy", source, instance, databases, replace, verify])
-                    .to_string()
+                let CopyRequest {
+                    kind: _,
+                    source,
+                    instance,
+                    databases,
+                    replace,
+                    verify,
+                    skip_unsupported,
+                } = asked;
+                let fields =
+                    serde_json::json!(["copy", source, instance, databases, replace, verify]);
+                let mut text = fields.to_string();
+                if *skip_unsupported {
+                    text.push_str("\0skip_unsupported");
+                }
+                text
             }
         };
         wire::tencent::signature::sha256_hex(text.as_bytes())
@@ -197,7 +214,8 @@ impl ImportRequest {
 
 impl CopyRequest {
     fn copy(self) -> NewCopy {
-        let CopyRequest { kind: _, source, instance, databases, replace, verify } = self;
+        let CopyRequest { kind: _, source, instance, databases, replace, verify, skip_unsupported } =
+            self;
         let pair = |database: CopiedDatabase| {
             let target = database.new_name.unwrap_or_else(|| database.name.clone());
             (database.name, target)
@@ -208,6 +226,7 @@ impl CopyRequest {
             databases: databases.into_iter().map(pair).collect(),
             replace,
             verify,
+            skip_unsupported,
             terms: Terms::Own,
             request: None,
         }
