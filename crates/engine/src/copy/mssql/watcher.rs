@@ -29,18 +29,14 @@ pub struct Watcher {
 
 impl Watcher {
     /// Of a source. `connections` are those that do not count.
-    pub async fn begin(
-        source: &Endpoint,
-        limits: &Limits,
-        connections: &Connections,
-    ) -> Result<Watcher> {
-        Ok(Watcher {
+    pub fn new(source: &Endpoint, limits: &Limits, connections: &Connections) -> Watcher {
+        Watcher {
             source: source.clone(),
             question: None,
             most: limits.running_max.unwrap_or(u64::MAX),
             connections: connections.clone(),
             conn: None,
-        })
+        }
     }
 
     async fn others(&mut self) -> Result<u64> {
