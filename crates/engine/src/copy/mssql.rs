@@ -134,7 +134,7 @@ impl Course for SqlServerCourse<'_> {
 
     async fn watcher(&self) -> Result<Watcher> {
         let Scope { source, options, connections, .. } = &self.scope;
-        Ok(Watcher::new(source, &options.throttle, connections))
+        Ok(Watcher::begin(source, &options.throttle, connections))
     }
 
     async fn stage(&self, known: &Known, report: &mut Report) -> Result<(Load<SqlServer>, Stage)> {
@@ -212,7 +212,10 @@ impl Course for SqlServerCourse<'_> {
 
     async fn tidy(&self) -> Result<()> {
         let tag = Some(self.scope.options.tag.as_str());
-        journal::repair(self.scope.target, tag, Wait::ForDead).await.map(|_repaired| ())
+        let repaired = journal::repair(self.scope.target, tag, Wait::ForDead).await;
+        // A source that cannot be reached is swept by the next copy.
+        let _ = snapshot::sweep(self.scope.source).await;
+        repaired.map(|_repaired| ())
     }
 
     async fn preview(&self, report: &mut Report) -> Result<()> {

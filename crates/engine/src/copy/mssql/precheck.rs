@@ -123,3 +123,11 @@ fn limits_that_are_not_known_of_sql_server_are_refused() {
     let refused = limits(&Limits { lag_seconds_max: Some(3), ..Limits::none() }).unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Usage);
 }
+
+#[test]
+fn what_is_not_carried_stops_a_copy_unless_it_may_be_left_out() {
+    let found = [Finding::new("shop: user or role buyers", "is not made", PROPOSAL)];
+    assert!(judge(&[], false).is_ok() && judge(&found, true).is_ok());
+    let refused = judge(&found, false).unwrap_err();
+    assert!(refused.message.contains("buyers"), "{refused}");
+}

@@ -316,7 +316,7 @@ fn place(database: &Database, table: &Table) -> String {
 }
 
 /// Removes database snapshots that copies have left on the source when they died.
-async fn sweep(source: &Endpoint) -> Result<()> {
+pub async fn sweep(source: &Endpoint) -> Result<()> {
     let mut asker = session::catalogue(source).await?;
     let names = database::names(&mut asker.session).await?;
     asker.close().await;

@@ -8,6 +8,7 @@ use crate::copy::connections::Connections;
 use crate::copy::throttle::{self, ANSWER_MAX, Limits};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
+use crate::mssql::session::Session;
 
 /// What users' sessions execute now, by number.
 const REQUESTS: &str = "SELECT CAST(r.session_id AS bigint) FROM sys.dm_exec_requests AS r JOIN \
@@ -28,8 +29,8 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Of a source. `connections` are those that do not count.
-    pub fn new(source: &Endpoint, limits: &Limits, connections: &Connections) -> Watcher {
+    /// Of a source; it is asked later. `connections` are those that do not count.
+    pub fn begin(source: &Endpoint, limits: &Limits, connections: &Connections) -> Watcher {
         Watcher {
             source: source.clone(),
             question: None,
@@ -46,8 +47,7 @@ impl Watcher {
         };
         let question = match self.question {
             Some(question) => question,
-            None if facts::shows_requests(&mut conn.session).await? => REQUESTS,
-            None => SESSIONS,
+            None => question(&mut conn.session).await?,
         };
         self.question = Some(question);
         let running = answer::numbers(&mut conn.session, question).await?;
@@ -57,6 +57,19 @@ impl Watcher {
         self.conn = Some(conn);
         Ok(count as u64)
     }
+}
+
+/// How this server is asked. One that shows a login its own statements only would never be busy.
+async fn question(session: &mut Session) -> Result<&'static str> {
+    if !facts::shows_requests(session).await? {
+        return Ok(SESSIONS);
+    }
+    const MAY: &str = "HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE')";
+    if answer::number(session, MAY).await? == Some(1) {
+        return Ok(REQUESTS);
+    }
+    let text = "the login may not see what others run: it needs VIEW SERVER STATE";
+    Err(Error::new(ErrorKind::Privilege, Side::Source, text))
 }
 
 impl throttle::Watcher for Watcher {

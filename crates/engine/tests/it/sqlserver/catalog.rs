@@ -54,15 +54,15 @@ async fn every_question_is_answered_and_read() {
     for name in ["every_type", "customer", "purchase"] {
         assert!(database.tables.iter().any(|table| table.name == name), "{name} is not read");
     }
-    match is_babelfish(&mut session).await {
-        true => not_shown("Babelfish's catalog has other columns and modules"),
-        false => check_contents(&database),
+    check_contents(&database);
+    if is_babelfish(&mut session).await {
+        not_shown("Babelfish's catalog has no sequences, and other words for indexes and defaults");
     }
     session.close().await;
     dropped(&[DATABASE]).await;
 }
 
-/// What a catalog says that is SQL Server's own.
+/// Tables with all their columns, and modules.
 fn check_contents(database: &Database) {
     let tables = database.tables.iter();
     let columns = |name: &str| {
