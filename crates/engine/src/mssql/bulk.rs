@@ -2,7 +2,8 @@
 //!
 //! Promises: [`Bulk::finish`] gives the number of rows that the server counted. Dropped before that, it
 //! leaves a session that takes nothing but the rest of the load ([`Session::bulk_again`]); the end of the session
-//! has the server roll the load back. A refusal is seen at the end only, so loads should be short. Deliberately not here: batches and
+//! has the server roll the load back. A refusal is seen at the end only, so loads should be short.
+//! Deliberately not here: batches and
 //! transactions (one load is one batch; whoever wants several begins several), and what rows hold.
 
 use super::carry::{self, Hints, Loaded};

@@ -134,20 +134,13 @@ impl Walker {
                         self.column += 1;
                         continue;
                     }
-                    if let Shape::Number(max) = shape {
-                        let Some(length) = input.get(at).copied() else { break };
-                        if length > max {
-                            return Err(Malformed { column: self.column });
-                        }
-                        if (1..NUMBER_BYTES).contains(&length) {
-                            let end = at + 1 + usize::from(length);
-                            let Some(number) = input.get(at + 1..end) else { break };
-                            out.extend(&input[from..at]);
-                            fill_up(number, out);
-                            (at, from) = (end, end);
-                            self.end_cell();
-                            continue;
-                        }
+                    if let Some(number) = shape.short_number(&input[at..]) {
+                        let Some(number) = number else { break };
+                        out.extend(&input[from..at]);
+                        at += fill_up(number, out);
+                        from = at;
+                        self.column += 1;
+                        continue;
                     }
                     match shape.head(&input[at..]) {
                         Ok(Some(head)) => at += self.enter(&head),
@@ -166,10 +159,7 @@ impl Walker {
                 Place::ChunkHead => {
                     let Ok(length) = Reader::new(&input[at..]).u32() else { break };
                     at += 4;
-                    match length {
-                        0 => self.end_cell(),
-                        length => self.place = Place::ChunkBody(u64::from(length)),
-                    }
+                    self.begin_chunk(length);
                 }
             }
         }
@@ -221,18 +211,28 @@ impl Walker {
         left == 0
     }
 
+    /// A chunk of so many bytes follows; an empty one ends the cell.
+    fn begin_chunk(&mut self, length: u32) {
+        match length {
+            0 => self.end_cell(),
+            length => self.place = Place::ChunkBody(u64::from(length)),
+        }
+    }
+
     fn end_cell(&mut self) {
         self.column += 1;
         self.place = Place::Cell;
     }
 }
 
-/// Writes a decimal with all the bytes that one may have: the low ones come first.
-fn fill_up(number: &[u8], out: &mut Vec<u8>) {
+/// Writes a decimal with all the bytes that one may have: the low ones come first. Gives the bytes that it had,
+/// its length included.
+fn fill_up(number: &[u8], out: &mut Vec<u8>) -> usize {
     const ZEROS: [u8; NUMBER_BYTES as usize] = [0; NUMBER_BYTES as usize];
     out.push(NUMBER_BYTES);
     out.extend(number);
     out.extend(&ZEROS[number.len()..]);
+    1 + number.len()
 }
 
 impl Shape {
@@ -247,6 +247,14 @@ impl Shape {
         }
     }
 
+    /// The decimal that `input` begins with, if it is to be filled up; `Some(None)` if it is not there wholly.
+    fn short_number(self, input: &[u8]) -> Option<Option<&[u8]>> {
+        let Self::Number(max) = self else { return None };
+        let length = *input.first()?;
+        let is_short = (1..NUMBER_BYTES).contains(&length) && length <= max;
+        is_short.then(|| input.get(1..1 + usize::from(length)))
+    }
+
     /// Reads the head of a cell. `Ok(None)` if no such cell can be.
     fn head(self, input: &[u8]) -> Result<Option<Head>, Short> {
         const NULL: u16 = 0xffff;
@@ -255,7 +263,7 @@ impl Shape {
         let body = match self {
             Self::Fixed(bytes) => Some(u64::from(bytes)),
             Self::Byte(max) => limited(u64::from(reader.u8()?), u64::from(max)),
-            Self::Number(_) => limited(u64::from(reader.u8()?), u64::from(NUMBER_BYTES)),
+            Self::Number(max) => limited(u64::from(reader.u8()?), u64::from(max)),
             Self::Short(max) => match reader.u16()? {
                 NULL => Some(0),
                 length => limited(u64::from(length), u64::from(max)),
@@ -282,6 +290,9 @@ impl Shape {
         self,
         reader: &mut Reader<'a>,
     ) -> Result<Option<std::borrow::Cow<'a, [u8]>>, Short> {
+        if let Self::Number(_) = self {
+            return Self::Byte(NUMBER_BYTES).cell(reader);
+        }
         let rest = reader.rest();
         let is_null = self.null().is_some_and(|null| rest.starts_with(null));
         match self.head(rest)?.ok_or(Short)? {

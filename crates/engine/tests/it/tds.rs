@@ -12,6 +12,7 @@ use engine::mssql::session::Session;
 use engine::mssql::value::Value;
 use sandbox::tds::{Answer, Cell, Column, Encryption, Peer, Refusal, Rows, Script};
 
+mod carrier;
 mod freetds;
 mod loads;
 

@@ -2,8 +2,9 @@
 //!
 //! Promises: a session is in `master`, where it keeps no database from being renamed, until it is told to go
 //! into another ([`Conn::enter`]): to load rows, because not every server loads into other databases than the
-//! session's. All that is asked in it names its database. Nothing that a login or a server has set by itself (language, formats, limits of
-//! rows and of text) changes what comes of it; whoever waits for a lock does so for a time that has a name.
+//! session's. All that is asked in it names its database. Nothing that a login or a server has set by itself
+//! (language, formats, limits of rows and of text) changes what comes of it; whoever waits for a lock does so for
+//! a time that has a name.
 //! Another session is ended only where the server says that it is still the one that we opened: numbers of
 //! sessions are given again at once.
 

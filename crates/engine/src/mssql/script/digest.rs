@@ -3,7 +3,8 @@
 //! Promises: the numbers do not depend on the order of rows, on collations, languages or formats; a NULL
 //! differs from an empty value, a value in one column from the same value in the next, and every bit of
 //! every value that is sent counts. Equal numbers are no proof against an adversary: 128 bits of SHA-256 are
-//! summed, and of long values [`Form::Texts`] has 64 bits only. Both sides are to be asked in one form. Needs SQL Server 2016, where HASHBYTES takes long values. Columns that are not sent do not count.
+//! summed, and of long values [`Form::Texts`] has 64 bits only. Both sides are to be asked in one form.
+//! Needs SQL Server 2016, where HASHBYTES takes long values. Columns that are not sent do not count.
 
 use super::load::sent;
 use crate::mssql::catalog::column::Column;

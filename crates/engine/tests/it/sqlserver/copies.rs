@@ -27,7 +27,7 @@ fn options(tag: &str, databases: &[(&str, &str)]) -> Options {
         replace: false,
         definer: Definer::Keep,
         load_data: false,
-        chunk_bytes: 16 << 10,
+        chunk_bytes: 32 << 10,
         throttle: Limits::none(),
         collations: BTreeMap::new(),
         skip_unsupported: false,
@@ -184,7 +184,12 @@ async fn databases_that_name_each_other_are_copied_under_new_names() {
     let mut shop = connected(SHOP_NEW).await;
     // Counters go on, checks and keys hold, triggers fire.
     let last = number(&mut shop, "SELECT MAX(id) FROM sales.customer").await;
-    run(&mut shop, &["INSERT INTO sales.customer (name) VALUES (N'new')"]).await;
+    const NEW: &str = "INSERT INTO sales.customer (name) VALUES (N'new')";
+    if is_babelfish(&mut shop).await {
+        not_shown("Babelfish's counters begin with the last number that a load has brought");
+        shop.run(NEW).await.unwrap_err();
+    }
+    run(&mut shop, &[NEW]).await;
     assert_eq!(number(&mut shop, "SELECT MAX(id) FROM sales.customer").await, last + 3);
     let refusals = [
         "INSERT INTO sales.customer (name, credit) VALUES (N'x', -1)",
@@ -304,9 +309,11 @@ async fn what_fails_after_the_exchange_leaves_the_target_as_it_was() {
 
 /// Asks to stop, or does something else, once rows are in.
 async fn once_rows_are_in(progress: &Progress, then: impl Future<Output = ()>) {
+    let mut session = connected("master").await;
     while progress.applied_rows.load(Ordering::Relaxed) == 0 {
-        tokio::task::yield_now().await;
+        assert_eq!(number(&mut session, "SELECT 1").await, 1);
     }
+    session.close().await;
     then.await;
 }
 
@@ -347,8 +354,8 @@ async fn a_copy_whose_sessions_are_killed_is_gone_on_with() {
     first.past = Past::Resume;
     let mut killer = connected("master").await;
     let kill = async {
-        let ours = "SELECT CAST(session_id AS bigint) FROM sys.dm_exec_sessions WHERE program_name \
-                    LIKE N'dbferry copy writer%'";
+        let ours = "SELECT CAST(session_id AS bigint) FROM sys.dm_exec_sessions WHERE program_name LIKE \
+                    N'dbferry copy writer%'";
         for row in killer.query(ours).await.unwrap() {
             if let Value::Int(id) = row[0] {
                 // One that has just ended cannot be ended.
@@ -364,6 +371,17 @@ async fn a_copy_whose_sessions_are_killed_is_gone_on_with() {
     assert_eq!(failure.error.kind, ErrorKind::LostConnection, "{}", failure.error);
     assert!(failure.report.resumable, "{:?}", failure.report.notes);
     assert!(left_behind(&mut killer).await > 0);
+    if is_babelfish(&mut killer).await {
+        not_shown("Babelfish renames no database while it counts killed sessions in it");
+        let mut others = Vec::new();
+        for _ in 0..20 {
+            // A new session takes the place of one that was killed.
+            others.push(connected("master").await);
+        }
+        for other in others {
+            other.close().await;
+        }
+    }
     // What the source has meanwhile is what counts.
     run(&mut killer, &["UPDATE dbferry_test_from.dbo.account SET amount = 5 WHERE id = 3"]).await;
     let second = Options { tag: "t5b".to_owned(), ..first };
