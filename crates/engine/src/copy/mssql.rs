@@ -134,7 +134,7 @@ impl Course for SqlServerCourse<'_> {
 
     async fn watcher(&self) -> Result<Watcher> {
         let Scope { source, options, connections, .. } = &self.scope;
-        Watcher::begin(source, &options.throttle, connections).await
+        Ok(Watcher::begin(source, &options.throttle, connections))
     }
 
     async fn stage(&self, known: &Known, report: &mut Report) -> Result<(Load<SqlServer>, Stage)> {

@@ -1,6 +1,6 @@
 //! A database of a live server as values, and what changed between two readings.
 //!
-//! Promises: reads only. Estimates that the server does not keep are made by counting.
+//! Promises: reads only. Estimates that the server does not have are made by counting.
 
 use super::answer;
 use super::facts::ServerFacts;
@@ -24,16 +24,18 @@ pub async fn read(session: &mut Session, facts: &ServerFacts, name: &str) -> Res
     catalog::read(&answers)
 }
 
-/// Counts the rows of tables of which the server does not say how many there are, as long as it says so of
-/// none. The session is in the database.
+/// Makes up for estimates that the server does not have: where it knows of no table how many bytes it takes,
+/// rows are counted, and bytes are guessed from the columns. The session is in the database.
 pub async fn estimate(session: &mut Session, database: &mut Database) -> Result<()> {
-    if database.tables.iter().any(|table| table.rows_estimated > 0 || table.bytes_estimated > 0) {
+    if database.tables.iter().any(|table| table.bytes_estimated > 0) {
         return Ok(());
     }
     for one in &mut database.tables {
-        let count = format!("({})", digest::count(&table::full_name(one), None));
-        let rows = answer::number(session, &count).await?.unwrap_or(0);
-        one.rows_estimated = u64::try_from(rows).unwrap_or(0);
+        if one.rows_estimated == 0 {
+            let count = format!("({})", digest::count(&table::full_name(one), None));
+            let rows = answer::number(session, &count).await?.unwrap_or(0);
+            one.rows_estimated = u64::try_from(rows).unwrap_or(0);
+        }
         one.bytes_estimated = one.rows_estimated.saturating_mul(row_bytes(one));
     }
     Ok(())

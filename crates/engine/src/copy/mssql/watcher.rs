@@ -28,19 +28,15 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Of a source. `connections` are those that do not count.
-    pub async fn begin(
-        source: &Endpoint,
-        limits: &Limits,
-        connections: &Connections,
-    ) -> Result<Watcher> {
-        Ok(Watcher {
+    /// Of a source; it is asked later. `connections` are those that do not count.
+    pub fn begin(source: &Endpoint, limits: &Limits, connections: &Connections) -> Watcher {
+        Watcher {
             source: source.clone(),
             question: None,
             most: limits.running_max.unwrap_or(u64::MAX),
             connections: connections.clone(),
             conn: None,
-        })
+        }
     }
 
     async fn others(&mut self) -> Result<u64> {

@@ -352,6 +352,8 @@ async fn a_copy_whose_sessions_are_killed_is_gone_on_with() {
     let surroundings = surroundings();
     let mut first = options("t5a", &[(FROM, TO)]);
     first.past = Past::Resume;
+    // So that it is not over before it is killed.
+    first.throttle.bytes_per_second = Some(100_000);
     let mut killer = connected("master").await;
     let kill = async {
         let ours = "SELECT CAST(session_id AS bigint) FROM sys.dm_exec_sessions WHERE program_name LIKE \
@@ -384,7 +386,7 @@ async fn a_copy_whose_sessions_are_killed_is_gone_on_with() {
     }
     // What the source has meanwhile is what counts.
     run(&mut killer, &["UPDATE dbferry_test_from.dbo.account SET amount = 5 WHERE id = 3"]).await;
-    let second = Options { tag: "t5b".to_owned(), ..first };
+    let second = Options { tag: "t5b".to_owned(), throttle: Limits::none(), ..first };
     let report = shown(&second).await;
     assert_eq!(report.resumed, Some(2), "{report:?}");
     let kept: u64 = report.tables.values().map(|table| table.rows_kept).sum();
