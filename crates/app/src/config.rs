@@ -137,7 +137,7 @@ pub struct Fetch {
 
 /// Settings of `[copies]`: how gentle copies between instances are to both (0: no limit), and what they
 /// leave out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Copies {
     /// Bytes of rows that one copy writes in a second.
@@ -148,6 +148,9 @@ pub struct Copies {
     pub running_max: u64,
     /// Of a SQL Server, a copy that Alibaba Cloud's API asks for leaves out what is not carried.
     pub skip_unsupported: bool,
+    /// Milliseconds that both servers have to tell what is asked before there is a copy. Some clients give
+    /// up after three seconds.
+    pub check_milliseconds: u64,
 }
 
 /// Settings of `[s3]`: object storage that speaks S3. Its credentials are no setting, so that nothing
@@ -294,7 +297,24 @@ impl Fetch {
     }
 }
 
+impl Default for Copies {
+    fn default() -> Copies {
+        Copies {
+            rate_bytes_max: 0,
+            replica_lag_seconds_max: 0,
+            running_max: 0,
+            skip_unsupported: false,
+            check_milliseconds: 800,
+        }
+    }
+}
+
 impl Copies {
+    /// How long servers may take to tell all that is asked before there is a copy.
+    pub fn check_max(&self) -> Duration {
+        Duration::from_millis(self.check_milliseconds)
+    }
+
     /// As copies between servers of a family take them. SQL Server is not asked for replicas.
     pub fn limits(&self, family: Family) -> throttle::Limits {
         let some = |value: u64| (value > 0).then_some(value);
@@ -361,6 +381,7 @@ impl Settings {
         within("copies.rate_bytes_max", self.copies.rate_bytes_max, 0, i64::MAX as u64)?;
         within("copies.replica_lag_seconds_max", self.copies.replica_lag_seconds_max, 0, 86_400)?;
         within("copies.running_max", self.copies.running_max, 0, 100_000)?;
+        within("copies.check_milliseconds", self.copies.check_milliseconds, 100, 60_000)?;
         self.s3.check(self.upload_bytes_max)?;
         if self.listen.ip().is_loopback() || self.tls.is_some() || self.allow_plain {
             return Ok(());
@@ -489,6 +510,10 @@ mod tests {
         check("[fetch]\nseconds_max = 0", Err("line 2: fetch.seconds_max: must be from 1"));
         check("[fetch]\nprivate = true", Err("line 2: unknown field `private`"));
         check("[copies]\nrunning_max = 20\nskip_unsupported = true", Ok(()));
+        check(
+            "[copies]\ncheck_milliseconds = 0",
+            Err("line 2: copies.check_milliseconds: must be"),
+        );
         check("[copies]\nrunning_max = 200000", Err("line 2: copies.running_max: must be from 0"));
         check("finance_hosts = \"some\"", Err("line 1: unknown variant"));
         check("[s3]\nuploads = \"s3://b/p\"\nsources = [\"s3://c\", \"s3://b/q\"]", Ok(()));

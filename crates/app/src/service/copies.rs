@@ -1,11 +1,12 @@
 //! Copies: jobs that put databases of one instance into another, in the place of what is there.
 //!
-//! Promises: what is wrong with a request is said before there is a job, within [`CHECK_MAX`] and
-//! what the store takes; an instance has a part in one copy at a time, from the moment that it is
-//! asked for. The logins are those that the instances were registered with.
+//! Promises: what is wrong with a request is said before there is a job, within the setting
+//! `copies.check_milliseconds` and what the store takes; an instance has a part in one copy at a time,
+//! from the moment that it is asked for. The logins are those that the instances were registered with.
 //!
 //! Some rules are a cloud's own ([`Terms`]): who asks natively may also copy between instances of any
-//! class, region and engine, and into databases of another name or that are not there yet.
+//! class and region, between MySQL and MariaDB, and into databases of another name or that are not there
+//! yet; databases of a SQL Server may have both in either case.
 //!
 //! Deliberately not here: copying itself.
 
@@ -26,7 +27,7 @@ use survey::Seen;
 
 mod survey;
 
-pub use survey::{CHECK_MAX, is_read_only};
+pub use survey::is_read_only;
 
 /// The kind of these jobs in the store.
 pub const KIND: &str = "copy";
@@ -560,13 +561,13 @@ pub async fn cancel(app: &App, account: i64, target: &str, id: i64) -> Result<()
     Ok(())
 }
 
-/// All databases of an account's instance; it has to tell them within [`CHECK_MAX`].
+/// All databases of an account's instance, which has as long for telling them as before a copy.
 pub async fn databases(
     app: &App,
     account: i64,
     id: &str,
 ) -> Result<(Instance, Vec<instances::Database>), Obstacle> {
     let instance = one(app, account, id).await?;
-    let databases = instances::databases(app, &instance, CHECK_MAX).await?;
+    let databases = instances::databases(app, &instance, app.settings.copies.check_max()).await?;
     Ok((instance, databases))
 }

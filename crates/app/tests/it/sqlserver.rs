@@ -15,6 +15,7 @@ use crate::alibaba_sdk::{Client, text};
 use crate::copy::documented;
 use crate::import_errors::Ended;
 use crate::interrupt::wait_until;
+use crate::native::check;
 use crate::remote;
 use crate::sameness::dbferry;
 use crate::service::Site;
@@ -144,9 +145,12 @@ impl Bench {
         assert_eq!(self.beginning("dbferry_copy_"), 0);
     }
 
-    /// A service with the server as two instances.
-    fn site(&self, options: &[&str]) -> Site {
-        let site = Site::start(options);
+    /// A service with the server as two instances, and the time that a server under tests may need.
+    fn site(&self, copies: &str) -> Site {
+        let settings = tempfile::NamedTempFile::new().unwrap();
+        let text = format!("[copies]\ncheck_milliseconds = 60000\n{copies}");
+        std::fs::write(settings.path(), text).unwrap();
+        let site = Site::start(&["--config", settings.path().to_str().unwrap()]);
         for id in [SOURCE, TARGET] {
             site.register(id, &site.key, &url(), &[]);
             site.look_at(id, &site.key);
@@ -170,21 +174,17 @@ fn request() -> Value {
     json!({"DBInstanceId": TARGET, "SourceDBInstanceId": SOURCE, "DBInfo": names.to_string()})
 }
 
-/// Begins a copy; its id. A busy server may not answer in time, and then it is to be asked again.
+/// Begins a copy; its id.
 fn submit(client: &mut Client) -> String {
-    let action = "ImportDatabaseBetweenInstances";
-    let asked = json!({"action": action, "parameters": request()});
-    let mut told = client.told(&asked);
-    wait_until(|| {
-        let is_busy =
-            told.as_ref().is_err_and(|(code, _)| code == "OperationDenied.DBInstanceStatus");
-        if is_busy {
-            told = client.told(&asked);
-        }
-        !is_busy
-    });
-    let answer = told.unwrap_or_else(|(code, message)| panic!("{code}: {message}"));
+    let answer = client.call("ImportDatabaseBetweenInstances", &request());
     answer["ImportId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
+/// Waits for the end of the newest job, without asking again and again.
+fn follow(site: &Site) {
+    let listed = check(site, &site.key, ("GET", "/api/v1/jobs?limit=1", b""), 200);
+    let id = listed["jobs"][0]["id"].as_str().unwrap();
+    remote::output(site, &["job", "watch", id]).check(0, &["copied"]);
 }
 
 fn import_status(client: &mut Client, id: &str) -> String {
@@ -195,15 +195,17 @@ fn import_status(client: &mut Client, id: &str) -> String {
 #[ignore = "needs a SQL Server: make test-sqlserver"]
 fn databases_are_copied_by_alibabas_sdks() {
     let bench = Bench::start();
-    let site = bench.site(&[]);
+    let site = bench.site("");
     for mode in ["classic-typed", "tea-typed", "newest"] {
         let mut client = Client::start(&site, &site.key, mode);
         // The second and third time what was there is replaced.
         bench.run(SHOP, &["UPDATE dbo.orders SET note = note + N' again' WHERE id % 7 = 0"]);
         let id = submit(&mut client);
-        wait_until(|| {
-            !["NotStart", "FullImporting"].contains(&import_status(&mut client, &id).as_str())
-        });
+        assert_eq!(client.status(TARGET), "ImportingFromOthers", "{mode}");
+        assert_eq!(client.status(SOURCE), "TransingToOthers", "{mode}");
+        let status = import_status(&mut client, &id);
+        assert!(["NotStart", "FullImporting"].contains(&status.as_str()), "{mode}: {status}");
+        follow(&site);
         let listed = client.listed_of(&id, TARGET, "SQLServer");
         assert_eq!(listed["ImportDataStatus"], "Success", "{mode}: {listed}");
         assert_eq!(client.status(TARGET), "Running", "{mode}");
@@ -229,9 +231,7 @@ fn an_import_that_is_cancelled_leaves_the_target() {
     let bench = Bench::start();
     bench.run("master", &[&format!("CREATE DATABASE {}", quoted(NEW_SHOP))]);
     bench.run(NEW_SHOP, &["CREATE TABLE dbo.old (id int)", "INSERT INTO dbo.old VALUES (1)"]);
-    let settings = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(settings.path(), "[copies]\nrate_bytes_max = 1000\n").unwrap();
-    let site = bench.site(&["--config", settings.path().to_str().unwrap()]);
+    let site = bench.site("rate_bytes_max = 1000\n");
     let mut client = Client::start(&site, &site.key, "classic-typed");
     let id = submit(&mut client);
     wait_until(|| import_status(&mut client, &id) == "FullImporting");
@@ -281,21 +281,12 @@ fn what_is_not_carried_stops_a_job_that_does_not_say_otherwise() {
             "CREATE PARTITION SCHEME years AS PARTITION by_year ALL TO ([PRIMARY])",
         ],
     );
-    let site = bench.site(&[]);
+    let site = bench.site("");
     let databases = format!("{SHOP}:{NEW_SHOP}");
     let copy = ["job", "copy", "--source", SOURCE, "--instance", TARGET, "--watch"];
     let copy = [&copy[..], &["--databases", &databases]].concat();
     let run = |arguments: &[&str], exit: i32| {
-        let mut ended = remote::output(&site, arguments);
-        // A busy server may not answer in time, and then it is to be asked again.
-        wait_until(|| {
-            let is_busy = ended.stderr.contains("does not answer");
-            if is_busy {
-                ended = remote::output(&site, arguments);
-            }
-            !is_busy
-        });
-        ended.check(exit, &["years"]);
+        remote::output(&site, arguments).check(exit, &["years"]);
     };
     run(&copy, 1);
     assert_eq!(bench.beginning(NEW_SHOP), 0);

@@ -1,10 +1,9 @@
 //! What a server tells before databases are copied from it or into it.
 //!
-//! Promises to answer within [`CHECK_MAX`]: clients give up early, and what a server does not tell
-//! by then counts as a server that does not run. Only sizes may be missing.
+//! Promises to answer within the setting `copies.check_milliseconds`: clients give up early, and what a
+//! server does not tell by then counts as a server that does not run. Only sizes may be missing.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use engine::endpoint::{Endpoint, Family};
 use engine::error::Error;
@@ -17,10 +16,6 @@ use crate::app::App;
 use crate::service::{Refusal, instances};
 
 mod sql_server;
-
-/// How long the servers may take to tell all that is asked; a client that is answered within three
-/// seconds is the most impatient one.
-pub const CHECK_MAX: Duration = Duration::from_millis(800);
 
 /// Databases that belong to the servers, or to us.
 const OWN: [&str; 5] = ["information_schema", "mysql", "performance_schema", "sys", "dbferry"];
@@ -57,7 +52,7 @@ pub(super) async fn look(
     databases: &[String],
     asks_filled: bool,
 ) -> Result<Seen, Refusal> {
-    let end = Instant::now() + CHECK_MAX;
+    let end = Instant::now() + app.settings.copies.check_max();
     let endpoint = instances::as_administrator(app, instance).await?;
     match endpoint.family {
         Family::MySql => Box::pin(look_at_mysql(&endpoint, databases, end)).await,
@@ -130,7 +125,7 @@ fn first_cells(rows: Vec<Vec<Option<String>>>) -> HashSet<String> {
 /// Whether an instance's server takes no writes; nothing if it does not tell in time, or is one that
 /// locks databases and not itself: SQL Server.
 pub async fn is_read_only(app: &App, instance: &Instance) -> Option<bool> {
-    let end = Instant::now() + CHECK_MAX;
+    let end = Instant::now() + app.settings.copies.check_max();
     let endpoint = instances::as_administrator(app, instance).await.ok()?;
     if endpoint.family == Family::SqlServer {
         return None;

@@ -6,7 +6,7 @@
 
 use engine::endpoint::Endpoint;
 use engine::error::Error;
-use engine::mssql::name::{literal, quoted};
+use engine::mssql::name::{binary, literal, quoted};
 use engine::mssql::session::Session;
 use engine::mssql::value::{Row, Value};
 
@@ -18,13 +18,13 @@ pub const PRODUCT: &str = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarc
     CAST(SERVERPROPERTY('IsHadrEnabled') AS int), \
     CAST(SERVERPROPERTY('ServerName') AS nvarchar(256)), \
     CAST(SERVERPROPERTY('Collation') AS nvarchar(128))";
-/// All databases.
+/// All databases. The last column is a GUID that a database gets when it is made; Babelfish has none.
 pub const DATABASES: &str = "SELECT CAST(d.name AS nvarchar(128)), \
     CAST(d.collation_name AS nvarchar(128)), CAST(d.state AS int), CAST(d.is_read_only AS int), \
-    CAST(HAS_DBACCESS(d.name) AS int), CONVERT(nvarchar(40), d.create_date, 121) FROM sys.databases AS d";
+    HAS_DBACCESS(d.name), d.service_broker_guid FROM sys.databases AS d";
 /// Bytes of all files.
 pub const USED: &str = "SELECT SUM(CAST(f.size AS bigint)) * 8192 FROM sys.master_files AS f";
-/// Databases of the server itself. The last one is as old as its last start.
+/// Databases of the server itself. The last one is made at its start.
 const OWN: [&str; 4] = ["master", "model", "msdb", "tempdb"];
 /// Of a version of 2017.
 const VERSION_2017: &str = "14.";
@@ -66,7 +66,7 @@ pub struct Known {
     pub is_read_only: bool,
     /// The login may enter it.
     pub is_open: bool,
-    created: String,
+    guid: Vec<u8>,
 }
 
 impl Product {
@@ -127,7 +127,10 @@ pub async fn held(session: &mut Session, product: &Product) -> Result<Held, Erro
         is_online: number(row, 2) == Some(ONLINE),
         is_read_only: number(row, 3) == Some(1),
         is_open: number(row, 4) == Some(1),
-        created: text(row, 5).unwrap_or_default(),
+        guid: match row.get(5) {
+            Some(Value::Bytes(guid)) => guid.clone(),
+            _ => Vec::new(),
+        },
     };
     Ok(Held { databases: rows.iter().map(known).collect(), folds_case: product.folds_case })
 }
@@ -157,11 +160,14 @@ impl Held {
         one == other || (self.folds_case && one.to_lowercase() == other.to_lowercase())
     }
 
-    /// Tells the server from others, until it is started anew.
-    pub fn identity(&self, product: &Product) -> String {
-        let start = self.databases.iter().find(|known| known.name == "tempdb");
-        let start = start.map(|known| known.created.as_str()).unwrap_or_default();
-        format!("{} since {start}", product.name)
+    /// Tells the server from others, until it is started anew. Where it tells nothing of the kind, its
+    /// address has to do.
+    pub fn identity(&self, product: &Product, endpoint: &Endpoint) -> String {
+        let made_at_start = self.databases.iter().find(|known| known.name == "tempdb");
+        match made_at_start.map(|known| known.guid.as_slice()).unwrap_or_default() {
+            [] => format!("{} at {}", product.name, endpoint.address()),
+            guid => format!("{} {}", product.name, binary(guid)),
+        }
     }
 }
 

@@ -24,26 +24,30 @@ enum Kind {
     Text,
     Int,
     Bigint,
+    Guid,
 }
 
 /// A cell of an answer.
 enum Told<'a> {
     Text(&'a str),
     Int(i64),
+    Guid([u8; 16]),
 }
 
-use Told::{Int, Text};
+use Told::{Guid, Int, Text};
 
 fn answer(kinds: &[Kind], rows: &[Vec<Told<'_>>]) -> Answer {
     let column = |kind: &Kind| match kind {
         Kind::Text => Column::new("c", &[0xe7, 0, 2, 0x09, 0x04, 0xd0, 0x00, 0x34]),
         Kind::Int => Column::new("c", &[0x26, 4]),
         Kind::Bigint => Column::new("c", &[0x26, 8]),
+        Kind::Guid => Column::new("c", &[0x24, 16]),
     };
     let cell = |(told, kind): (&Told<'_>, &Kind)| -> Cell {
         match (told, kind) {
             (Text(text), _) => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
             (Int(number), Kind::Bigint) => Some(number.to_le_bytes().to_vec()),
+            (Guid(guid), _) => Some(guid.to_vec()),
             (Int(number), _) => Some(i32::try_from(*number).unwrap().to_le_bytes().to_vec()),
         }
     };
@@ -77,13 +81,15 @@ fn server(product: (&str, &str, i64), all: &[Database]) -> Peer {
     let kinds = [Kind::Text, Kind::Text, Kind::Int, Kind::Text, Kind::Text];
     let mut answers = vec![(PRODUCT.to_owned(), answer(&kinds, &[product]))];
     answers.push((USED.to_owned(), answer(&[Kind::Bigint], &[vec![Int(GIB / 4)]])));
+    // Servers are told from each other by that of tempdb.
+    let mut guid = [0; 16];
+    guid[..number.len()].copy_from_slice(number.as_bytes());
     let row = |own: &Database| {
         let flags = [own.state, i64::from(own.is_read_only), i64::from(own.is_open)];
-        // As old as the server's start is only tempdb; by that servers are told from each other.
         let texts = vec![Text(own.name), Text("Chinese_PRC_CI_AS")];
-        texts.into_iter().chain(flags.map(Int)).chain([Text(number)]).collect()
+        texts.into_iter().chain(flags.map(Int)).chain([Guid(guid)]).collect()
     };
-    let kinds = [Kind::Text, Kind::Text, Kind::Int, Kind::Int, Kind::Int, Kind::Text];
+    let kinds = [Kind::Text, Kind::Text, Kind::Int, Kind::Int, Kind::Int, Kind::Guid];
     let own = ["master", "tempdb", "model", "msdb"].map(usual);
     let rows: Vec<_> = own.iter().chain(all).map(row).collect();
     answers.push((DATABASES.to_owned(), answer(&kinds, &rows)));

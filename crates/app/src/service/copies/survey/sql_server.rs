@@ -20,7 +20,7 @@ pub(super) async fn look(
     let mut session = by(end, server::connect(endpoint)).await?;
     let product = by(end, server::product(&mut session)).await?;
     let held = by(end, server::held(&mut session, &product)).await?;
-    let mut seen = Seen { server: held.identity(&product), ..Seen::default() };
+    let mut seen = Seen { server: held.identity(&product, endpoint), ..Seen::default() };
     seen.is_excluded = product.is_cluster_of_2017();
     let mut open = Vec::new();
     for (index, name) in databases.iter().enumerate() {
