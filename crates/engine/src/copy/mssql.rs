@@ -220,7 +220,7 @@ impl Course for SqlServerCourse<'_> {
 
     async fn preview(&self, report: &mut Report) -> Result<()> {
         let known = self.look(report).await?;
-        for (database, (_, to)) in known.databases.iter().zip(&self.scope.options.databases) {
+        for (database, (from, to)) in known.databases.iter().zip(&self.scope.options.databases) {
             report.objects += objects(database);
             for table in &database.tables {
                 let name = resume::full(table);
@@ -233,7 +233,7 @@ impl Course for SqlServerCourse<'_> {
                     chunks: if is_cut { parts as usize } else { 1 },
                     ..TableReport::default()
                 };
-                report.tables.insert(format!("{}.{name}", database.name), entry);
+                report.tables.insert(format!("{from}.{name}"), entry);
             }
         }
         Ok(())
@@ -391,7 +391,9 @@ impl<'a> SqlServerCourse<'a> {
             let name = resume::full(table);
             let has_keys = kept.has_keys(index, &name);
             let read = names.get(index).unwrap_or(&database.name);
-            let mut job = Job::new(&database.name, read, into, table.clone(), (batch_bytes, form));
+            // By the name that was asked for: the server may spell it otherwise.
+            let (asked, _) = &self.scope.options.databases[index];
+            let mut job = Job::new(asked, read, into, table.clone(), (batch_bytes, form));
             job.hints.lock_table &= !has_keys;
             jobs.push(job);
             keys.push(if has_keys { Vec::new() } else { staging::keys(table, into) });

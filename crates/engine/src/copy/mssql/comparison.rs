@@ -39,10 +39,10 @@ pub async fn compare(scope: &Scope<'_>, report: &mut Report) -> Result<()> {
     report.notes.append(&mut snapshot.notes);
     let mut jobs = Vec::new();
     for (index, database) in databases.iter().enumerate() {
-        let (_, to) = &scope.options.databases[index];
+        let (from, to) = &scope.options.databases[index];
         for table in &database.tables {
             let read = &snapshot.names[index];
-            jobs.push(Job::new(&database.name, read, to, table.clone(), (0, form)));
+            jobs.push(Job::new(from, read, to, table.clone(), (0, form)));
         }
     }
     let readers = std::mem::take(&mut snapshot.readers);

@@ -16,7 +16,7 @@ use crate::mssql::script::load;
 /// A table on its way.
 #[derive(Debug)]
 pub struct Job {
-    /// The database on the source, by its own name.
+    /// The database on the source, as it was asked for.
     pub source: String,
     /// The database on the target that takes the rows.
     pub target: String,

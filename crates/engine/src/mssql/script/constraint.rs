@@ -36,9 +36,9 @@ fn added(
     text: &str,
 ) -> Vec<String> {
     let (table, name) = (full_name(table), quoted(name));
-    let with = if is_disabled || is_not_trusted { "NOCHECK" } else { "CHECK" };
-    let mut statements =
-        vec![format!("ALTER TABLE {table} WITH {with} ADD CONSTRAINT {name} {text}")];
+    // A new constraint is checked unless something else is said; Babelfish does not take the words for it.
+    let with = if is_disabled || is_not_trusted { " WITH NOCHECK" } else { "" };
+    let mut statements = vec![format!("ALTER TABLE {table}{with} ADD CONSTRAINT {name} {text}")];
     if is_disabled {
         statements.push(format!("ALTER TABLE {table} NOCHECK CONSTRAINT {name}"));
     }
