@@ -589,7 +589,7 @@ async fn remove_if_empty(conn: &mut Conn, endpoint: &Endpoint) -> Result<()> {
     for home in Home::all(conn, endpoint).await? {
         home.remove_if_empty(conn).await?;
     }
-    Ok(())
+    home::remove_empty_schema(conn).await
 }
 
 /// Ends the connections of an import on the server, whoever holds them: whoever knows that nobody

@@ -155,7 +155,9 @@ pub async fn give_up(endpoint: &Endpoint) -> Result<Vec<GivenUp>> {
     let found = ledger::unfinished(endpoint, ledger::PATIENCE_SECS).await?;
     let dead =
         found.into_iter().filter(|import| !import.is_alive && import.identity.job().is_none());
-    give_up_all(endpoint, dead.collect(), None).await
+    let given_up = give_up_all(endpoint, dead.collect(), None).await?;
+    ledger::remove_empty(endpoint).await?;
+    Ok(given_up)
 }
 
 /// The same for the import of a job that has ended; its connections are ended if there still are any.

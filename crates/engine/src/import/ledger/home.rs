@@ -141,16 +141,10 @@ impl Home {
         if !present.is_empty() {
             conn.query(format!("DROP TABLE {}", present.join(", ")).as_bytes()).await?;
         }
-        if self.prefix.is_empty() {
-            let query = format!(
-                "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} LIMIT 1",
-                literal(&self.schema)
-            );
-            if conn.scalar(&query).await?.is_none() {
-                conn.query(format!("DROP DATABASE IF EXISTS `{SCHEMA}`").as_bytes()).await?;
-            }
+        match self.prefix.is_empty() {
+            true => remove_empty_schema(conn).await,
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Makes the tables that are not there: the place may be that of an older version. For whoever
@@ -205,6 +199,19 @@ impl Home {
     fn name(&self, table: &str) -> String {
         format!("`{}`.`{}{table}`", self.schema.replace('`', "``"), self.prefix)
     }
+}
+
+/// Drops the ledger's own schema if it is there and holds no table. A server that died may have dropped
+/// the tables, and not yet their schema.
+pub async fn remove_empty_schema(conn: &mut Conn) -> Result<()> {
+    let query = format!(
+        "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{SCHEMA}' AND NOT EXISTS (SELECT \
+         1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{SCHEMA}')"
+    );
+    if conn.scalar(&query).await?.is_some() {
+        conn.query(format!("DROP DATABASE IF EXISTS `{SCHEMA}`").as_bytes()).await?;
+    }
+    Ok(())
 }
 
 /// A connection for work on the ledger: what the file says to its sessions never reaches it.
