@@ -1,8 +1,9 @@
 //! Two databases compared where they are: nothing is copied, nothing is written.
 //!
 //! The source is read as of one moment; the target as it is, so it should rest. Promises to name the
-//! chunks whose rows differ; tables that only one side has are named by each family's [`Course::compare`].
+//! chunks whose rows differ; and the tables that only one side has, or that have other columns there.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -59,6 +60,30 @@ pub async fn rows<C: Carrier>(
     report.verified = options.verify;
     report.differences = differences;
     report.throttle = (!options.throttle.is_none()).then(|| throttle.report());
+    Ok(())
+}
+
+/// By table: names and types of the columns that are compared.
+pub type Shapes = BTreeMap<String, Vec<(String, String)>>;
+
+/// Fails unless both sides of the database `source` have the same tables with the same columns.
+pub fn check_tables(source: &str, there: &Shapes, here: &Shapes) -> Result<()> {
+    let refused = |table: &str, text: &str| {
+        let error = Error::new(ErrorKind::Statement, Side::Target, text);
+        Err(error.in_table(Some(source), table))
+    };
+    if let Some(table) = here.keys().find(|table| !there.contains_key(*table)) {
+        return refused(table, "only the target has the table");
+    }
+    for (table, columns) in there {
+        match here.get(table) {
+            None => return refused(table, "only the source has the table"),
+            Some(other) if other != columns => {
+                return refused(table, "the columns are not the same");
+            }
+            Some(_) => {}
+        }
+    }
     Ok(())
 }
 

@@ -3,19 +3,21 @@
 //! Promises to name tables that only one side has, and columns that are not the same. Rows are compared by
 //! [`crate::copy::comparison`].
 
-use std::collections::BTreeSet;
-
 use super::carrier::SqlServer;
 use super::job::Job;
-use super::{catalog, facts, resume, session, snapshot};
-use crate::copy::comparison;
+use super::watcher::Watcher;
+use super::{catalog, facts, precheck, resume, session, snapshot};
+use crate::copy::comparison::{self, Shapes, check_tables};
 use crate::copy::course::Scope;
 use crate::copy::report::Report;
-use crate::error::{Error, ErrorKind, Result, Side};
+use crate::copy::throttle;
+use crate::error::{Error, Result, Side};
 use crate::mssql::catalog::schema::{Database, Table};
 
 /// Compares the databases of a copy on both sides.
 pub async fn compare(scope: &Scope<'_>, report: &mut Report) -> Result<()> {
+    let limits = &scope.options.throttle;
+    precheck::limits(limits)?;
     let at_source = |error: Error| error.on(Side::Source);
     let mut there = session::catalogue(scope.source).await?;
     let mut here = session::writer(scope.target, "copy comparison").await?;
@@ -26,9 +28,13 @@ pub async fn compare(scope: &Scope<'_>, report: &mut Report) -> Result<()> {
         let database = catalog::read(&mut there.session, &source, from).await;
         let mut database = database.map_err(at_source)?;
         catalog::estimate(&mut there.session, &mut database).await.map_err(at_source)?;
-        check_tables(&database, &catalog::read(&mut here.session, &target, to).await?)?;
+        let copy = catalog::read(&mut here.session, &target, to).await?;
+        check_tables(from, &shapes(&database), &shapes(&copy))?;
         databases.push(database);
     }
+    let watcher = async { Ok(Watcher::begin(scope.source, limits, &scope.connections)) };
+    let _watching = throttle::watch(&scope.throttle, limits, watcher).await?;
+    scope.throttle.clear().await?;
     let form = there.digest_with(&here);
     here.close().await;
     there.close().await;
@@ -53,29 +59,9 @@ pub async fn compare(scope: &Scope<'_>, report: &mut Report) -> Result<()> {
     compared
 }
 
-/// Both sides must have the same tables with the same columns.
-fn check_tables(source: &Database, target: &Database) -> Result<()> {
-    let names = |database: &Database| -> BTreeSet<String> {
-        database.tables.iter().map(resume::full).collect()
-    };
-    let (there, here) = (names(source), names(target));
-    let refused = |table: &str, text: &str| {
-        let error = Error::new(ErrorKind::Statement, Side::Target, text);
-        Err(error.in_table(Some(&source.name), table))
-    };
-    if let Some(table) = there.difference(&here).next() {
-        return refused(table, "only the source has the table");
-    }
-    if let Some(table) = here.difference(&there).next() {
-        return refused(table, "only the target has the table");
-    }
-    for one in &source.tables {
-        let other = target.table(&one.schema, &one.name);
-        if other.is_none_or(|other| columns(one) != columns(other)) {
-            return refused(&resume::full(one), "the columns are not the same");
-        }
-    }
-    Ok(())
+/// What both sides must have alike.
+fn shapes(database: &Database) -> Shapes {
+    database.tables.iter().map(|table| (resume::full(table), columns(table))).collect()
 }
 
 /// Names and types of the columns that are compared.

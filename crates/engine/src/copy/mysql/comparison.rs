@@ -2,18 +2,17 @@
 //!
 //! Promises to name a table that only one side has, or that has other columns.
 
-use std::collections::BTreeSet;
-
 use super::carrier::MySqlCarrier;
 use super::catalog::{self, Database};
 use super::job::{Job, Way};
+use super::table::Table;
 use super::watcher::Watcher;
 use super::{session, snapshot};
-use crate::copy::comparison;
+use crate::copy::comparison::{self, Shapes, check_tables};
 use crate::copy::course::Scope;
 use crate::copy::report::Report;
 use crate::copy::throttle;
-use crate::error::{Error, ErrorKind, Result, Side};
+use crate::error::{Result, Side};
 use crate::mysql::conn::Conn;
 use crate::mysql::facts::{self, ServerFacts};
 
@@ -57,37 +56,18 @@ async fn jobs(
     for (from, to) in &scope.options.databases {
         let database = catalog::read(there, source, from).await?;
         let copy = catalog::read(here, target, to).await;
-        check_tables(&database, &copy.map_err(|error| error.on(Side::Target))?)?;
+        let copy = copy.map_err(|error| error.on(Side::Target))?;
+        check_tables(from, &shapes(&database), &shapes(&copy))?;
         let of_table = |table| Job::new(from, to, table, &way);
         jobs.extend(database.tables.into_iter().map(of_table));
     }
     Ok(jobs)
 }
 
-/// Both sides must have the same tables with the same columns.
-fn check_tables(source: &Database, target: &Database) -> Result<()> {
-    let names = |database: &Database| -> BTreeSet<String> {
-        database.tables.iter().map(|table| table.name.clone()).collect()
+/// What both sides must have alike.
+fn shapes(database: &Database) -> Shapes {
+    let columns = |table: &Table| {
+        table.columns.iter().map(|column| (column.name.clone(), column.kind().to_owned())).collect()
     };
-    let (there, here) = (names(source), names(target));
-    let refused = |table: &str, text: &str| {
-        let error = Error::new(ErrorKind::Statement, Side::Target, text);
-        Err(error.in_table(Some(&source.name), table))
-    };
-    if let Some(table) = there.difference(&here).next() {
-        return refused(table, "only the source has the table");
-    }
-    if let Some(table) = here.difference(&there).next() {
-        return refused(table, "only the target has the table");
-    }
-    for (one, other) in source.tables.iter().zip(&target.tables) {
-        let columns = |table: &super::table::Table| -> Vec<(String, String)> {
-            let named = |c: &super::table::Column| (c.name.clone(), c.kind().to_owned());
-            table.columns.iter().map(named).collect()
-        };
-        if columns(one) != columns(other) {
-            return refused(&one.name, "the columns are not the same");
-        }
-    }
-    Ok(())
+    database.tables.iter().map(|table| (table.name.clone(), columns(table))).collect()
 }
