@@ -9,6 +9,7 @@ pub mod jobs;
 pub mod registry;
 pub mod requests;
 pub mod uploads;
+pub mod watchers;
 pub mod watching;
 
 use store::{Conflict, Error as StoreError};
@@ -78,7 +79,7 @@ impl From<StoreError> for Refusal {
             StoreError::Conflict(Conflict::InUse) => Refusal::InUse,
             StoreError::Conflict(_) => Refusal::Exists,
             StoreError::Finished(_) => Refusal::Ended,
-            other => Refusal::Fault(crate::app::told(&other)),
+            other => Refusal::Fault(crate::cause::told(&other)),
         }
     }
 }

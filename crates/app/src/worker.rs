@@ -18,7 +18,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tracing::Instrument;
 
-use crate::app::{App, Place, told};
+use crate::app::{App, Place};
+use crate::cause::told;
 use crate::clock::random_hex;
 use crate::job::import::{self, Gauge};
 use crate::job::{self, Ready};

@@ -5,41 +5,21 @@
 //! any moment; after an error all connections are ended, and nothing is left on the target but what another
 //! copy goes on with, or what the report names.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::carrier::Carrier;
-use super::connections::Connections;
 use super::load::{self, Load};
 use super::past::Repaired;
 use super::report::{Failure, Report};
-use super::throttle::{self, Throttle, Watcher};
-use super::{LANES_MAX, Options, staging};
-use crate::endpoint::Endpoint;
+use super::scope::Scope;
+use super::staging;
+use super::throttle::{self, Watcher};
 use crate::error::{Error, ErrorKind, Result, Side};
-use crate::import::Surroundings;
 use crate::run::failpoint;
 use crate::run::stop::Stop;
 
 /// What a copy says it does while the target's databases change places. Then it is not to be dropped.
 pub const PUBLISHING: &str = "publishing";
-
-/// What a copy is of and with.
-#[derive(Debug)]
-pub struct Scope<'a> {
-    /// The server that is read.
-    pub source: &'a Endpoint,
-    /// The server that is written.
-    pub target: &'a Endpoint,
-    /// What to copy, and how.
-    pub options: &'a Options,
-    /// Who looks on, and may stop it.
-    pub surroundings: &'a Surroundings,
-    /// Where every connection is noted that works for long.
-    pub connections: Connections,
-    /// Says when work may begin.
-    pub throttle: Throttle,
-}
 
 /// What the steps of a copy are to one family of servers.
 pub trait Course: Sync {
@@ -101,35 +81,6 @@ pub trait Course: Sync {
 
     /// Compares what both sides have, see [`super::comparison`]. Writes nothing.
     fn compare(&self, report: &mut Report) -> impl Future<Output = Result<()>> + Send;
-}
-
-impl<'a> Scope<'a> {
-    /// Nothing is connected yet.
-    pub fn new(
-        source: &'a Endpoint,
-        target: &'a Endpoint,
-        options: &'a Options,
-        surroundings: &'a Surroundings,
-    ) -> Scope<'a> {
-        let throttle = Throttle::new(&options.throttle, Arc::clone(&surroundings.progress));
-        let connections = Connections::default();
-        Scope { source, target, options, surroundings, connections, throttle }
-    }
-
-    /// How many readers are wanted: one more than lanes, it walks ahead of them.
-    pub fn readers(&self) -> usize {
-        self.options.lanes.clamp(1, LANES_MAX) + 1
-    }
-
-    /// The databases' names on the source.
-    pub fn source_names(&self) -> impl Iterator<Item = &str> {
-        self.options.databases.iter().map(|(from, _)| from.as_str())
-    }
-
-    /// A report of which nothing is done.
-    pub fn report(&self) -> Report {
-        Report { lanes: self.options.lanes, ..Report::default() }
-    }
 }
 
 /// Copies.

@@ -4,11 +4,12 @@
 //! a staging database is renamed to its place as a whole; objects that need the final names are made there.
 //! Promises: what the target shows changes only in the last step; whatever fails, it is again what it was.
 
-use super::course::{Course, PUBLISHING, Scope};
+use super::course::{Course, PUBLISHING};
 use super::finding::Finding;
 use super::load::Load;
 use super::past::{Head, Repaired, Wait};
 use super::report::{Report, TableReport};
+use super::scope::Scope;
 use super::staging::Staging;
 use super::{lane, request};
 use crate::endpoint::Family;

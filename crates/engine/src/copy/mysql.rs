@@ -6,11 +6,12 @@
 
 use dump::token::Target;
 
-use super::course::{Course, PUBLISHING, Scope};
+use super::course::{Course, PUBLISHING};
 use super::finding::{self, Finding};
 use super::load::Load;
 use super::past::{Head, Repaired, Wait};
 use super::report::{Report, TableReport};
+use super::scope::Scope;
 use super::staging::Staging;
 use super::{lane, request};
 use crate::error::{Error, ErrorKind, Result, Side};
