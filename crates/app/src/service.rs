@@ -59,7 +59,7 @@ pub enum Refusal {
     Pending,
     /// The key was used for another request.
     OtherRequest,
-    /// The account waits for as much as it may.
+    /// The account has as much open, or waits for as much, as it may.
     TooMany,
     /// The sender went away: how.
     BrokenOff(String),
@@ -77,6 +77,7 @@ impl From<StoreError> for Refusal {
                 Refusal::Invalid(what)
             }
             StoreError::Conflict(Conflict::InUse) => Refusal::InUse,
+            StoreError::Conflict(Conflict::Full) => Refusal::TooMany,
             StoreError::Conflict(_) => Refusal::Exists,
             StoreError::Finished(_) => Refusal::Ended,
             other => Refusal::Fault(crate::cause::told(&other)),

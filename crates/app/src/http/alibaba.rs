@@ -307,6 +307,7 @@ fn refused(obstacle: Obstacle) -> Error {
         Obstacle::Ended => Code::ImportStatus,
         // The store takes no such text, so nothing is called that.
         Obstacle::Other(Refusal::Invalid(_)) => Code::InstanceNotFound,
+        Obstacle::Other(Refusal::TooMany) => Code::ThrottlingUser,
         Obstacle::Other(Refusal::Fault(what)) => return fault(&what),
         Obstacle::Other(refusal) => return fault(&format!("{refusal:?}")),
     })

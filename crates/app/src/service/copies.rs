@@ -16,8 +16,8 @@ use engine::copy::request;
 use engine::endpoint::Family;
 use serde::{Deserialize, Serialize};
 use store::{
-    Cancelled, Error as StoreError, Idempotency, Instance, Job, JobFilter, NewJob, Page, State,
-    Turn,
+    Cancelled, Conflict, Error as StoreError, Idempotency, Instance, Job, JobFilter, NewJob, Page,
+    State, Turn,
 };
 use utoipa::ToSchema;
 
@@ -353,6 +353,7 @@ async fn enqueue(
     };
     match app.store.enqueue(account, &job, app.clock.now_ms()).await {
         Ok(enqueued) => Ok(enqueued.job),
+        Err(StoreError::Conflict(Conflict::Full)) => Err(Refusal::TooMany.into()),
         Err(StoreError::Conflict(_)) => Err(Obstacle::Busy),
         Err(error) => Err(error.into()),
     }
@@ -503,10 +504,10 @@ async fn give_way(app: &App, job: &Job) -> Result<(), Obstacle> {
 
 async fn unfinished(app: &App, account: i64) -> Result<Vec<Job>, Refusal> {
     let filter = JobFilter { states: &[State::Queued, State::Running], ..JobFilter::ALL };
-    Ok(app.store.jobs(account, &filter, 0, store::PAGE_MAX).await?.items)
+    Ok(app.store.jobs(account, &filter, 0, store::OPEN_JOBS_MAX).await?.items)
 }
 
-/// What unfinished jobs do with an account's instances; of those jobs at most [`store::PAGE_MAX`].
+/// What unfinished jobs do with an account's instances; which are at most [`store::OPEN_JOBS_MAX`].
 /// A job that waits counts: whoever asked for it looks at once whether it has ended.
 pub async fn doing(app: &App, account: i64) -> Result<HashMap<String, Doing>, Refusal> {
     let mut doing = HashMap::new();
