@@ -161,6 +161,9 @@ async fn import(
         verify: Verify::Checksum,
         // The API has no word for it.
         skip_unsupported: app.settings.copies.skip_unsupported,
+        definer: None,
+        replicas: Vec::new(),
+        replica_lag_seconds_max: None,
         terms: Terms::Cloud,
         request: None,
     };

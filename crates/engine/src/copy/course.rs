@@ -3,16 +3,18 @@
 //! Look at both sides, repair what died, stage what the rows go into, bring and compare them
 //! ([`super::load`]), finish, publish, tidy. Promises: until [`Course::publish`] the work can be stopped at
 //! any moment; after an error all connections are ended, and nothing is left on the target but what another
-//! copy goes on with, or what the report names.
+//! copy goes on with, or what the report names. A job's copy is done once: an attempt that finds that an
+//! earlier one is shown has nothing to do. What tells that stays on the target until the job's end is known
+//! ([`super::Options::past`]).
 
 use std::time::Instant;
 
 use super::carrier::Carrier;
 use super::load::{self, Load};
-use super::past::Repaired;
+use super::past::{Past, Repaired, Shown, Wait};
 use super::report::{Failure, Report};
 use super::scope::Scope;
-use super::staging;
+use super::{Options, staging};
 use super::throttle::{self, Watcher};
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::run::failpoint;
@@ -40,6 +42,14 @@ pub trait Course: Sync {
     /// Asks both sides what they are and hold, and refuses what cannot go well. Makes nothing.
     fn look(&self, report: &mut Report) -> impl Future<Output = Result<Self::Known>> + Send;
 
+    /// Undoes what copies of these tags were publishing when they died, and gives what one of them shows: the
+    /// target is then as it was before, or as it is to be. Those that live after `wait` are an error.
+    fn settle(
+        &self,
+        is_one: &(dyn Fn(&str) -> bool + Sync),
+        wait: Wait,
+    ) -> impl Future<Output = Result<Option<Shown>>> + Send;
+
     /// Tidies up after copies that died, as far as this one does not go on with them.
     fn repair_past(&self) -> impl Future<Output = Result<Vec<Repaired>>> + Send;
 
@@ -64,16 +74,17 @@ pub trait Course: Sync {
         report: &mut Report,
     ) -> impl Future<Output = Result<Self::Prepared>> + Send;
 
-    /// Lets the target show the copy, and says [`PUBLISHING`] before it begins to. Not stopped half-way;
-    /// where it fails, [`Course::tidy`] goes back.
+    /// Lets the target show the copy, and says [`PUBLISHING`] before it begins to; the journal keeps what has
+    /// been done until then. Not stopped half-way; where it fails, [`Course::settle`] goes back.
     fn publish(
         &self,
         known: &Self::Known,
         prepared: Self::Prepared,
+        report: &Report,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Removes what this copy has made for its own use, and goes back where it was publishing. Waits for its
-    /// connections to be gone.
+    /// Removes what this copy has made for its own use, and goes back where it was publishing; that a job's
+    /// copy is shown stays written. Waits for its connections to be gone.
     fn tidy(&self) -> impl Future<Output = Result<()>> + Send;
 
     /// Says what would be copied, as far as asking tells.
@@ -86,12 +97,33 @@ pub trait Course: Sync {
 /// Copies.
 pub async fn run<C: Course>(course: &C) -> std::result::Result<Report, Failure> {
     let (scope, began) = (course.scope(), Instant::now());
+    let stop = &scope.surroundings.stop;
     let mut report = scope.report();
-    let outcome = all(course, &mut report).await;
+    let outcome = match or_stopped(stop, before(course)).await {
+        Ok(Some(done)) => return Ok(done),
+        Ok(None) => all(course, &mut report, began).await,
+        Err(error) => Err(error),
+    };
     scope.surroundings.progress.set_pause(None);
+    measure(scope, began, &mut report);
+    ended(outcome, report)
+}
+
+/// What an earlier attempt of the same job did, if the target shows it; nothing for what is no job. If not, it
+/// shows again what it showed before the job: only then the target can be looked at.
+pub async fn before<C: Course>(course: &C) -> Result<Option<Report>> {
+    let Options { past, databases, .. } = course.scope().options;
+    if !matches!(past, Past::ResumeOf(_)) {
+        return Ok(None);
+    }
+    // Of the attempts of one job only the last has the right to write.
+    let shown = course.settle(&|tag| past.concerns(tag), Wait::Ended).await?;
+    Ok(shown.filter(|shown| shown.databases == *databases).map(|shown| shown.report))
+}
+
+fn measure(scope: &Scope<'_>, began: Instant, report: &mut Report) {
     report.throttle = (!scope.options.throttle.is_none()).then(|| scope.throttle.report());
     report.seconds = began.elapsed().as_secs_f64();
-    ended(outcome, report)
 }
 
 /// Only says what would be copied.
@@ -110,7 +142,7 @@ pub fn ended(outcome: Result<()>, report: Report) -> std::result::Result<Report,
     }
 }
 
-async fn all<C: Course>(course: &C, report: &mut Report) -> Result<()> {
+async fn all<C: Course>(course: &C, report: &mut Report, began: Instant) -> Result<()> {
     let scope = course.scope();
     let stop = &scope.surroundings.stop;
     let known = or_stopped(stop, course.look(report)).await?;
@@ -121,7 +153,8 @@ async fn all<C: Course>(course: &C, report: &mut Report) -> Result<()> {
     let outcome = match prepared {
         Ok(prepared) => {
             report.resumable = false;
-            course.publish(&known, prepared).await
+            measure(scope, began, report);
+            show(course, &known, prepared, report).await
         }
         Err(error) => {
             report.resumable &= scope.options.past.is_kept() && is_break(&error);
@@ -142,6 +175,23 @@ async fn all<C: Course>(course: &C, report: &mut Report) -> Result<()> {
         report.notes.push(format!("not tidied up ({why}): run dbferry repair"));
     }
     outcome
+}
+
+/// Publishes. Where that fails, its last answer may have been lost, and not its work.
+async fn show<C: Course>(
+    course: &C,
+    known: &C::Known,
+    prepared: C::Prepared,
+    report: &Report,
+) -> Result<()> {
+    let Err(error) = course.publish(known, prepared, report).await else { return Ok(()) };
+    let scope = course.scope();
+    scope.connections.end().await;
+    match course.settle(&|tag| tag == scope.options.tag, Wait::ForDead).await {
+        Ok(Some(_shown)) => Ok(()),
+        // What is not settled now is when it is tidied up, here or by who has taken over.
+        Ok(None) | Err(_) => Err(error),
+    }
 }
 
 /// Everything up to a verified copy in the staging databases.

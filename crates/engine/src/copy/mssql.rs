@@ -7,7 +7,7 @@
 use super::course::{Course, PUBLISHING};
 use super::finding::Finding;
 use super::load::Load;
-use super::past::{Head, Repaired, Wait};
+use super::past::{Head, Repaired, Shown, Wait};
 use super::report::{Report, TableReport};
 use super::scope::Scope;
 use super::staging::Staging;
@@ -129,6 +129,14 @@ impl Course for SqlServerCourse<'_> {
         Ok(Known { source, target, identity, databases })
     }
 
+    async fn settle(
+        &self,
+        is_one: &(dyn Fn(&str) -> bool + Sync),
+        wait: Wait,
+    ) -> Result<Option<Shown>> {
+        journal::settle(self.scope.target, is_one, wait).await
+    }
+
     async fn repair_past(&self) -> Result<Vec<Repaired>> {
         journal::repair_past(self.scope.target, &self.scope.options.past).await
     }
@@ -187,7 +195,7 @@ impl Course for SqlServerCourse<'_> {
         Ok(Prepared { main, scripts })
     }
 
-    async fn publish(&self, _known: &Known, prepared: Prepared) -> Result<()> {
+    async fn publish(&self, _known: &Known, prepared: Prepared, report: &Report) -> Result<()> {
         let Prepared { mut main, scripts } = prepared;
         let (session, staging) = (&mut main.session, self.staging());
         self.scope.surroundings.progress.set_activity(PUBLISHING);
@@ -202,21 +210,21 @@ impl Course for SqlServerCourse<'_> {
         let journal = Journal::new(&self.scope.options.tag);
         journal.publishing(session, &places).await?;
         failpoint::pass("before exchange");
-        // Where this fails, the journal's repair goes back.
+        // Where this fails, the journal goes back.
         publish::forth(session, &places, &scripts).await?;
         failpoint::pass("programs made");
-        journal.settled(session).await?;
+        journal.shown(session, Shown::new(&self.scope.options.databases, report)).await?;
         failpoint::pass("copy settled");
         main.close().await;
         Ok(())
     }
 
     async fn tidy(&self) -> Result<()> {
-        let tag = Some(self.scope.options.tag.as_str());
-        let repaired = journal::repair(self.scope.target, tag, Wait::ForDead).await;
+        let Scope { target, options, .. } = &self.scope;
+        let tidied = journal::tidy(target, &options.tag, &options.past).await;
         // A source that cannot be reached is swept by the next copy.
         let _ = snapshot::sweep(self.scope.source).await;
-        repaired.map(|_repaired| ())
+        tidied
     }
 
     async fn preview(&self, report: &mut Report) -> Result<()> {

@@ -3,7 +3,8 @@
 //! Each copy has a database of its own for this, and a lock of its session that it holds while it lives.
 //! The promises are those of MySQL's journal: a copy that died before it began to publish is removed without
 //! a trace, one that died while it published goes back to what was there before, one that died afterwards
-//! is only tidied. Copies that live are never touched.
+//! is only tidied. Copies that live are never touched. Of a job it stays that it is shown, until who asked
+//! for the job knows.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,7 @@ use super::publish::{self, Place};
 use super::resume::Entry;
 use super::session::Conn;
 use super::{answer, database, session};
-use crate::copy::past::{COPIES_MAX, Head, Past, Repaired, Wait};
+use crate::copy::past::{self, COPIES_MAX, Head, Past, Repaired, Settled, Shown, Wait, Written};
 use crate::copy::staging::{journal_of, tag_of};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -110,27 +111,33 @@ impl Journal {
         Ok(())
     }
 
-    /// The target shows the copy, or again what it showed before: nothing is to be undone. The session is
-    /// in the journal afterwards.
-    pub async fn settled(&self, session: &mut Session) -> Result<()> {
+    /// The target shows the copy: from this statement on nothing is to be undone. The session is in the
+    /// journal afterwards.
+    pub async fn shown(&self, session: &mut Session, shown: Shown) -> Result<()> {
         answer::enter(session, &self.name).await?;
-        session.run("DELETE FROM dbo.journal").await.map(|_rows| ())
+        let entry = binary(&bytes(&Written::<Place>::Shown(Box::new(shown)))?);
+        session.run(&format!("UPDATE dbo.journal SET entry = {entry}")).await.map(|_rows| ())
     }
 
-    /// Undoes what was being published, if anything was; true if so. Its lock must be held. The session is
-    /// in no database of the copy afterwards.
-    pub async fn undo(&self, session: &mut Session) -> Result<bool> {
+    /// Undoes what was being published, if anything was, and nothing that is shown. Its lock must be held. The
+    /// session is in no database of the copy afterwards.
+    pub async fn settle(&self, session: &mut Session) -> Result<Settled> {
         let all = self.all(session, "journal").await?;
         answer::enter(session, session::HOME).await?;
-        let Some(entry) = all.last() else { return Ok(false) };
-        let places: Vec<Place> = read(entry).ok_or_else(|| {
+        let Some(entry) = all.last() else { return Ok(Settled::Nothing) };
+        let written = read(entry).ok_or_else(|| {
             let text = format!("the journal of {} is not readable", self.name);
             Error::new(ErrorKind::Internal, Side::Target, text)
         })?;
+        let places: Vec<Place> = match written {
+            Written::Shown(shown) => return Ok(Settled::Shown(shown)),
+            Written::Publishing(places) => places,
+        };
         publish::back(session, &places).await?;
-        self.settled(session).await?;
+        answer::enter(session, &self.name).await?;
+        session.run("DELETE FROM dbo.journal").await?;
         answer::enter(session, session::HOME).await?;
-        Ok(true)
+        Ok(Settled::Undone)
     }
 
     async fn all(&self, session: &mut Session, table: &str) -> Result<Vec<Vec<u8>>> {
@@ -181,7 +188,36 @@ pub async fn hold(target: &Endpoint, tag: &str, wait: u32) -> Result<Option<Held
 /// Tidies up after copies that died or ended, all of them or the one of a tag. What cannot be put
 /// right stays, and is an error.
 pub async fn repair(target: &Endpoint, tag: Option<&str>, wait: Wait) -> Result<Vec<Repaired>> {
-    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), wait).await
+    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), (wait, false)).await
+}
+
+/// Tidies up after the copy of a tag that has come to its end. If it is a job's, what says that it is
+/// shown stays.
+pub async fn tidy(target: &Endpoint, tag: &str, past: &Past) -> Result<()> {
+    let keeps = matches!(past, Past::ResumeOf(_));
+    repair_those(target, &|one| tag == one, (Wait::ForDead, keeps)).await.map(|_repaired| ())
+}
+
+/// Undoes what copies of these tags were publishing when they died, and gives what one of them shows. One
+/// that lives after `wait` is an error.
+pub async fn settle(
+    target: &Endpoint,
+    is_one: &(dyn Fn(&str) -> bool + Sync),
+    wait: Wait,
+) -> Result<Option<Shown>> {
+    let mut conn = session::writer(target, "copy repair").await?;
+    let tags = tags(&mut conn.session).await?;
+    conn.close().await;
+    let mut shown = None;
+    for tag in tags.iter().filter(|tag| is_one(tag)).take(COPIES_MAX) {
+        let held = hold(target, tag, wait.seconds()).await?;
+        let Held { mut conn } = held.ok_or_else(past::still_works)?;
+        if let Settled::Shown(one) = Journal::new(tag).settle(&mut conn.session).await? {
+            shown = Some(*one);
+        }
+        conn.close().await;
+    }
+    Ok(shown)
 }
 
 /// Tidies up after the copies that died, before one that goes on with some of them.
@@ -190,38 +226,44 @@ pub async fn repair_past(target: &Endpoint, past: &Past) -> Result<Vec<Repaired>
         Past::Remove => repair(target, None, Wait::None).await,
         // Any of them may be one that somebody goes on with.
         Past::Resume => Ok(Vec::new()),
-        Past::ResumeOf(_) => repair_those(target, &|tag| !past.concerns(tag), Wait::None).await,
+        Past::ResumeOf(_) => {
+            repair_those(target, &|tag| !past.concerns(tag), (Wait::None, false)).await
+        }
     }
 }
 
 async fn repair_those(
     target: &Endpoint,
     is_one: &(dyn Fn(&str) -> bool + Sync),
-    wait: Wait,
+    (wait, keeps_shown): (Wait, bool),
 ) -> Result<Vec<Repaired>> {
     let mut conn = session::writer(target, "copy repair").await?;
     let dead = tags(&mut conn.session).await?;
     conn.close().await;
     let mut repaired = Vec::new();
     for tag in dead.iter().filter(|tag| is_one(tag)).take(COPIES_MAX) {
-        repaired.extend(repair_one(target, tag, wait.seconds()).await?);
+        repaired.extend(repair_one(target, tag, (wait.seconds(), keeps_shown)).await?);
     }
     Ok(repaired)
 }
 
-/// Nothing if the copy lives.
-async fn repair_one(target: &Endpoint, tag: &str, wait: u32) -> Result<Option<Repaired>> {
+/// Nothing if the copy lives. With `keeps_shown` the journal stays if it says that the copy is shown.
+async fn repair_one(
+    target: &Endpoint,
+    tag: &str,
+    (wait, keeps_shown): (u32, bool),
+) -> Result<Option<Repaired>> {
     let Some(Held { mut conn }) = hold(target, tag, wait).await? else { return Ok(None) };
     let session = &mut conn.session;
-    let what = match Journal::new(tag).undo(session).await? {
-        false => "a copy that had not been published is removed",
-        true => "a copy that was being published is undone: its databases are as they were",
-    };
+    let settled = Journal::new(tag).settle(session).await?;
+    let stays = keeps_shown && matches!(settled, Settled::Shown(_));
     for name in databases(session, tag).await? {
-        database::remove(session, &name).await?;
+        if !(stays && name == journal_of(tag)) {
+            database::remove(session, &name).await?;
+        }
     }
     conn.close().await;
-    Ok(Some(Repaired { tag: tag.to_owned(), what: what.to_owned() }))
+    Ok(Some(Repaired { tag: tag.to_owned(), what: settled.told().to_owned() }))
 }
 
 /// Takes a lock that goes with the session; false if another one has it after `wait` seconds. It is one of

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::ServerFacts;
 use super::journal::{self, Held, Journal};
 use super::{answer, catalog, database, session};
-use crate::copy::past::{COPIES_MAX, Head, LOCK_WAIT_SECS, Past, Wait};
+use crate::copy::past::{self, COPIES_MAX, Head, LOCK_WAIT_SECS, Past, Wait};
 use crate::copy::staging::{Staging, journal_of};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -137,12 +137,11 @@ pub async fn claim(
             if wait == 0 {
                 continue;
             }
-            let text = "an earlier copy of these databases still works on the target";
-            return Err(Error::new(ErrorKind::Unreachable, Side::Target, text));
+            return Err(past::still_works());
         };
         match earlier.as_ref().map(|earlier| head.obstacle(earlier)) {
             Some(None) => {
-                journal.undo(session).await?;
+                journal.settle(session).await?;
                 let recorded = journal.entries(session).await?;
                 answer::enter(session, session::HOME).await?;
                 let staging = Staging::new(&tag, &head.databases);

@@ -3,7 +3,8 @@
 //! Each copy has a database of its own for this, and a lock that it holds while it lives. Promises:
 //! a copy that died before it began to publish is removed without a trace; one that died while it
 //! published goes back to what was there before; one that died afterwards is only tidied. Copies that
-//! live are never touched.
+//! live are never touched. That a copy is shown is written down in one statement, in the place of what
+//! going back would need; of a job it stays until who asked for the job knows.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,7 @@ use super::publish::{self, Place};
 use super::rename::Renaming;
 use super::resume::Entry;
 use super::session;
-use crate::copy::past::{COPIES_MAX, Head, Past, Repaired, Wait};
+use crate::copy::past::{self, COPIES_MAX, Head, Past, Repaired, Settled, Shown, Wait, Written};
 use crate::copy::staging::{journal_of, tag_of};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -140,16 +141,22 @@ impl Journal {
         conn.scalar(&sql).await.map(|_released| ())
     }
 
-    /// Undoes what was being published, if anything was; true if so. Its lock must be held.
-    pub async fn undo(&self, conn: &mut Conn, facts: &ServerFacts) -> Result<bool> {
-        let Some(places) = self.places(conn).await? else { return Ok(false) };
+    /// Undoes what was being published, if anything was, and nothing that is shown. Its lock must be
+    /// held.
+    pub async fn settle(&self, conn: &mut Conn, facts: &ServerFacts) -> Result<Settled> {
+        let places = match self.written(conn).await? {
+            None => return Ok(Settled::Nothing),
+            Some(Written::Shown(shown)) => return Ok(Settled::Shown(shown)),
+            Some(Written::Publishing(places)) => places,
+        };
         let dialect: Target = target_of(facts);
         let renaming = Renaming::default();
         let definer = &Definer::Keep;
         let making = Making { dialect, renaming: &renaming, definer, enable_events: true };
         publish::back(conn, &places, &making).await?;
-        self.settled(conn).await?;
-        Ok(true)
+        let sql = format!("DELETE FROM {}.`journal`", identifier(&self.name));
+        conn.query(sql.as_bytes()).await?;
+        Ok(Settled::Undone)
     }
 
     async fn has(&self, conn: &mut Conn, table: &str) -> Result<bool> {
@@ -168,14 +175,15 @@ impl Journal {
         conn.query(sql.as_bytes()).await.map(|_effect| ())
     }
 
-    /// The target shows the copy, or again what it showed before: nothing is to be undone.
-    pub async fn settled(&self, conn: &mut Conn) -> Result<()> {
-        let sql = format!("DELETE FROM {}.`journal`", identifier(&self.name));
+    /// The target shows the copy: from this statement on nothing is to be undone.
+    pub async fn shown(&self, conn: &mut Conn, shown: Shown) -> Result<()> {
+        let hex = hex(&Written::<Place>::Shown(Box::new(shown)))?;
+        let sql = format!("UPDATE {}.`journal` SET `place` = X'{hex}'", identifier(&self.name));
         conn.query(sql.as_bytes()).await.map(|_effect| ())
     }
 
-    /// What was being published, if anything was.
-    async fn places(&self, conn: &mut Conn) -> Result<Option<Vec<Place>>> {
+    /// What it says of the copy's end, if it was near.
+    async fn written(&self, conn: &mut Conn) -> Result<Option<Written<Place>>> {
         if !self.has(conn, "journal").await? {
             return Ok(None);
         }
@@ -191,7 +199,49 @@ impl Journal {
 /// Tidies up after copies that died or ended, all of them or the one of a tag. What cannot be put
 /// right stays, and is an error.
 pub async fn repair(target: &Endpoint, tag: Option<&str>, wait: Wait) -> Result<Vec<Repaired>> {
-    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), wait).await
+    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), (wait, false)).await
+}
+
+/// Tidies up after the copy of a tag that has come to its end. If it is a job's, what says that it is
+/// shown stays.
+pub async fn tidy(target: &Endpoint, tag: &str, past: &Past) -> Result<()> {
+    let keeps = matches!(past, Past::ResumeOf(_));
+    repair_those(target, &|one| tag == one, (Wait::ForDead, keeps)).await.map(|_repaired| ())
+}
+
+/// Undoes what copies of these tags were publishing when they died, and gives what one of them shows. One
+/// that lives after `wait` is an error.
+pub async fn settle(
+    target: &Endpoint,
+    is_one: &(dyn Fn(&str) -> bool + Sync),
+    wait: Wait,
+) -> Result<Option<Shown>> {
+    let mut conn = Conn::open(target, "copy repair").await?;
+    let tags = tags(&mut conn).await?;
+    let dead: Vec<&String> = tags.iter().filter(|tag| is_one(tag)).take(COPIES_MAX).collect();
+    if dead.is_empty() {
+        conn.close().await;
+        return Ok(None);
+    }
+    let facts = facts::gather(&mut conn).await?;
+    conn.close().await;
+    let mut conn = session::writer(target, facts.flavor, "copy repair").await?;
+    let mut shown = None;
+    for tag in dead {
+        let journal = Journal::new(tag);
+        if wait == Wait::Ended {
+            journal.evict(&mut conn).await?;
+        }
+        if !journal.take(&mut conn, wait.seconds()).await? {
+            return Err(past::still_works());
+        }
+        if let Settled::Shown(one) = journal.settle(&mut conn, &facts).await? {
+            shown = Some(*one);
+        }
+        journal.give_back(&mut conn).await?;
+    }
+    conn.close().await;
+    Ok(shown)
 }
 
 /// Tidies up after the copies that died, before one that goes on with some of them.
@@ -200,14 +250,16 @@ pub async fn repair_past(target: &Endpoint, past: &Past) -> Result<Vec<Repaired>
         Past::Remove => repair(target, None, Wait::None).await,
         // Any of them may be one that somebody goes on with.
         Past::Resume => Ok(Vec::new()),
-        Past::ResumeOf(_) => repair_those(target, &|tag| !past.concerns(tag), Wait::None).await,
+        Past::ResumeOf(_) => {
+            repair_those(target, &|tag| !past.concerns(tag), (Wait::None, false)).await
+        }
     }
 }
 
 async fn repair_those(
     target: &Endpoint,
     is_one: &(dyn Fn(&str) -> bool + Sync),
-    wait: Wait,
+    (wait, keeps_shown): (Wait, bool),
 ) -> Result<Vec<Repaired>> {
     let mut conn = Conn::open(target, "copy repair").await?;
     let dead = tags(&mut conn).await?;
@@ -216,19 +268,19 @@ async fn repair_those(
     if !dead.is_empty() {
         let facts = facts::gather(&mut conn).await?;
         for tag in dead.into_iter().take(COPIES_MAX) {
-            repaired.extend(repair_one(target, &facts, tag, wait).await?);
+            repaired.extend(repair_one(target, &facts, tag, (wait, keeps_shown)).await?);
         }
     }
     conn.close().await;
     Ok(repaired)
 }
 
-/// Nothing if the copy lives.
+/// Nothing if the copy lives. With `keeps_shown` the journal stays if it says that the copy is shown.
 async fn repair_one(
     target: &Endpoint,
     facts: &ServerFacts,
     tag: &str,
-    wait: Wait,
+    (wait, keeps_shown): (Wait, bool),
 ) -> Result<Option<Repaired>> {
     let mut conn = session::writer(target, facts.flavor, "copy repair").await?;
     let journal = Journal::new(tag);
@@ -238,15 +290,16 @@ async fn repair_one(
     if !lock(&mut conn, &journal.name, wait.seconds()).await? {
         return Ok(None);
     }
-    let what = match journal.undo(&mut conn, facts).await? {
-        false => "a copy that had not been published is removed",
-        true => "a copy that was being published is undone: its databases are as they were",
-    };
+    let settled = journal.settle(&mut conn, facts).await?;
+    let stays = keeps_shown && matches!(settled, Settled::Shown(_));
     for name in databases(&mut conn, tag).await? {
+        if stays && name == journal.name {
+            continue;
+        }
         conn.query(format!("DROP DATABASE IF EXISTS {}", identifier(&name)).as_bytes()).await?;
     }
     conn.close().await;
-    Ok(Some(Repaired { tag: tag.to_owned(), what: what.to_owned() }))
+    Ok(Some(Repaired { tag: tag.to_owned(), what: settled.told().to_owned() }))
 }
 
 /// Takes a copy's lock; false if another connection has it. It goes with the connection.

@@ -15,7 +15,7 @@ use super::journal::{self, Journal};
 use super::objects::{self, Placed};
 use super::table::Table;
 use super::{plan, precheck};
-use crate::copy::past::{COPIES_MAX, Head, LOCK_WAIT_SECS, Past, Wait};
+use crate::copy::past::{self, COPIES_MAX, Head, LOCK_WAIT_SECS, Past, Wait};
 use crate::copy::staging::{Staging, journal_of};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -103,12 +103,11 @@ pub async fn claim(
             if wait == 0 {
                 continue;
             }
-            let text = "an earlier copy of these databases still works on the target";
-            return Err(Error::new(ErrorKind::Unreachable, Side::Target, text));
+            return Err(past::still_works());
         }
         match earlier.as_ref().map(|earlier| head.obstacle(earlier)) {
             Some(None) => {
-                journal.undo(conn, target).await?;
+                journal.settle(conn, target).await?;
                 let recorded = journal.entries(conn).await?;
                 let staging = Staging::new(&tag, &head.databases);
                 inheritance.gather(conn, target, &staging, (databases, &recorded)).await?;
