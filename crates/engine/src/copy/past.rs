@@ -28,8 +28,8 @@ pub enum Wait {
     None,
     /// A server may take a while to notice that a process was killed: up to [`LOCK_WAIT_SECS`] each.
     ForDead,
-    /// The same, but they have no right to go on if they live: on MySQL and MariaDB the connection that
-    /// keeps them alive is ended, on SQL Server it is waited for.
+    /// The same, but they have no right to go on if they live: the connection that keeps them alive is ended, if
+    /// the login may do that.
     Ended,
 }
 
