@@ -30,6 +30,7 @@ pub mod connections;
 pub mod course;
 pub mod data;
 pub mod finding;
+pub mod journal;
 pub mod lane;
 pub mod load;
 pub mod mssql;

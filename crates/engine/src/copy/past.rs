@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::report::Report;
-use crate::error::{Error, ErrorKind, Side};
 
 /// The most copies that one repair looks at.
 pub const COPIES_MAX: usize = 100;
@@ -31,8 +30,8 @@ pub enum Wait {
     None,
     /// A server may take a while to notice that a process was killed: up to [`LOCK_WAIT_SECS`] each.
     ForDead,
-    /// The same, but they have no right to go on if they live: on MySQL and MariaDB the connection that
-    /// keeps them alive is ended, on SQL Server it is waited for.
+    /// The same, but they have no right to go on if they live: the connection that keeps them alive is ended, if
+    /// the login may do that.
     Ended,
 }
 
@@ -158,12 +157,6 @@ impl Head {
         }
         (self.version != other.version).then_some("another version of dbferry made it")
     }
-}
-
-/// The error where a copy that is to be taken over does not end.
-pub fn still_works() -> Error {
-    let text = "an earlier copy of these databases still works on the target";
-    Error::new(ErrorKind::Unreachable, Side::Target, text)
 }
 
 #[cfg(test)]

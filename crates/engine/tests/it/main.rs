@@ -10,6 +10,7 @@ mod fence;
 mod indexes;
 mod load;
 mod mssql;
+mod mssql_likeness;
 mod mssql_table;
 mod plan;
 mod precheck;

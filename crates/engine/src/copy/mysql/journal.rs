@@ -6,8 +6,6 @@
 //! live are never touched. That a copy is shown is written down in one statement, in the place of what
 //! going back would need; of a job it stays until who asked for the job knows.
 
-use std::collections::BTreeSet;
-
 use dump::token::Target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,8 +15,9 @@ use super::publish::{self, Place};
 use super::rename::Renaming;
 use super::resume::Entry;
 use super::session;
-use crate::copy::past::{self, COPIES_MAX, Head, Past, Repaired, Settled, Shown, Wait, Written};
-use crate::copy::staging::{journal_of, tag_of};
+use crate::copy::journal::{self, Journals};
+use crate::copy::past::{Head, Past, Repaired, Settled, Shown, Wait, Written};
+use crate::copy::staging::journal_of;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::guard::Definer;
@@ -117,15 +116,8 @@ impl Journal {
         Ok(entries.collect::<Option<Vec<Entry>>>().unwrap_or_default())
     }
 
-    /// Takes the lock of a copy that died, for as long as `conn` lives; false if the copy lives
-    /// still after `wait` seconds.
-    pub async fn take(&self, conn: &mut Conn, wait: u32) -> Result<bool> {
-        lock(conn, &self.name, wait).await
-    }
-
-    /// Ends the connection that has the lock, if any has: a process that stands still keeps it, and its
-    /// server does not notice. Nothing if the account may not.
-    pub async fn evict(&self, conn: &mut Conn) -> Result<()> {
+    /// Ends the connection that has the lock, see [`Journals::evict`].
+    async fn evict(&self, conn: &mut Conn) -> Result<()> {
         let holder = conn.scalar(&format!("SELECT IS_USED_LOCK({})", literal(&self.name))).await?;
         let Some(holder) = holder.and_then(|id| id.parse::<u64>().ok()) else { return Ok(()) };
         match conn.query(format!("KILL CONNECTION {holder}").as_bytes()).await {
@@ -135,8 +127,8 @@ impl Journal {
         }
     }
 
-    /// Gives that lock back.
-    pub async fn give_back(&self, conn: &mut Conn) -> Result<()> {
+    /// Gives the lock back.
+    pub(super) async fn give_back(&self, conn: &mut Conn) -> Result<()> {
         let sql = format!("SELECT RELEASE_LOCK({})", literal(&self.name));
         conn.scalar(&sql).await.map(|_released| ())
     }
@@ -196,6 +188,51 @@ impl Journal {
     }
 }
 
+/// The copies on a target, with a connection that has all locks that are taken.
+#[derive(Debug)]
+pub struct MySqlJournals<'a> {
+    /// The connection.
+    pub conn: &'a mut Conn,
+    /// What the target is.
+    pub facts: &'a ServerFacts,
+}
+
+impl Journals for MySqlJournals<'_> {
+    type Lock = ();
+    const ENDING: &'static str =
+        "CONNECTION_ADMIN (CONNECTION ADMIN on MariaDB), or to be the same account";
+
+    async fn names(&mut self) -> Result<Vec<String>> {
+        let rows = self.conn.rows("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
+        Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    }
+
+    async fn head(&mut self, tag: &str) -> Result<Option<Head>> {
+        Journal::new(tag).head(self.conn).await
+    }
+
+    async fn evict(&mut self, tag: &str) -> Result<()> {
+        Journal::new(tag).evict(self.conn).await
+    }
+
+    async fn take(&mut self, tag: &str, wait: u32) -> Result<Option<()>> {
+        Ok(lock(self.conn, &journal_of(tag), wait).await?.then_some(()))
+    }
+
+    async fn settle(&mut self, (): &mut (), tag: &str) -> Result<Settled> {
+        Journal::new(tag).settle(self.conn, self.facts).await
+    }
+
+    async fn remove(&mut self, (): &mut (), database: &str) -> Result<()> {
+        let sql = format!("DROP DATABASE IF EXISTS {}", identifier(database));
+        self.conn.query(sql.as_bytes()).await.map(|_effect| ())
+    }
+
+    async fn give_back(&mut self, (): (), tag: &str) -> Result<()> {
+        Journal::new(tag).give_back(self.conn).await
+    }
+}
+
 /// Tidies up after copies that died or ended, all of them or the one of a tag. What cannot be put
 /// right stays, and is an error.
 pub async fn repair(target: &Endpoint, tag: Option<&str>, wait: Wait) -> Result<Vec<Repaired>> {
@@ -209,119 +246,52 @@ pub async fn tidy(target: &Endpoint, tag: &str, past: &Past) -> Result<()> {
     repair_those(target, &|one| tag == one, (Wait::ForDead, keeps)).await.map(|_repaired| ())
 }
 
-/// Undoes what copies of these tags were publishing when they died, and gives what one of them shows. One
-/// that lives after `wait` is an error.
+/// Undoes what copies of these tags were publishing when they died, see [`journal::settle`].
 pub async fn settle(
     target: &Endpoint,
     is_one: &(dyn Fn(&str) -> bool + Sync),
     wait: Wait,
 ) -> Result<Option<Shown>> {
-    let mut conn = Conn::open(target, "copy repair").await?;
-    let tags = tags(&mut conn).await?;
-    let dead: Vec<&String> = tags.iter().filter(|tag| is_one(tag)).take(COPIES_MAX).collect();
-    if dead.is_empty() {
-        conn.close().await;
-        return Ok(None);
-    }
-    let facts = facts::gather(&mut conn).await?;
-    conn.close().await;
-    let mut conn = session::writer(target, facts.flavor, "copy repair").await?;
-    let mut shown = None;
-    for tag in dead {
-        let journal = Journal::new(tag);
-        if wait == Wait::Ended {
-            journal.evict(&mut conn).await?;
-        }
-        if !journal.take(&mut conn, wait.seconds()).await? {
-            return Err(past::still_works());
-        }
-        if let Settled::Shown(one) = journal.settle(&mut conn, &facts).await? {
-            shown = Some(*one);
-        }
-        journal.give_back(&mut conn).await?;
-    }
+    let (mut conn, facts) = open(target).await?;
+    let mut journals = MySqlJournals { conn: &mut conn, facts: &facts };
+    let shown = journal::settle(&mut journals, is_one, wait).await?;
     conn.close().await;
     Ok(shown)
 }
 
 /// Tidies up after the copies that died, before one that goes on with some of them.
 pub async fn repair_past(target: &Endpoint, past: &Past) -> Result<Vec<Repaired>> {
-    match past {
-        Past::Remove => repair(target, None, Wait::None).await,
-        // Any of them may be one that somebody goes on with.
-        Past::Resume => Ok(Vec::new()),
-        Past::ResumeOf(_) => {
-            repair_those(target, &|tag| !past.concerns(tag), (Wait::None, false)).await
-        }
+    match journal::before(past) {
+        Some(is_one) => repair_those(target, &is_one, (Wait::None, false)).await,
+        None => Ok(Vec::new()),
     }
 }
 
 async fn repair_those(
     target: &Endpoint,
     is_one: &(dyn Fn(&str) -> bool + Sync),
-    (wait, keeps_shown): (Wait, bool),
+    how: (Wait, bool),
 ) -> Result<Vec<Repaired>> {
-    let mut conn = Conn::open(target, "copy repair").await?;
-    let dead = tags(&mut conn).await?;
-    let dead: Vec<&String> = dead.iter().filter(|tag| is_one(tag)).collect();
-    let mut repaired = Vec::new();
-    if !dead.is_empty() {
-        let facts = facts::gather(&mut conn).await?;
-        for tag in dead.into_iter().take(COPIES_MAX) {
-            repaired.extend(repair_one(target, &facts, tag, (wait, keeps_shown)).await?);
-        }
-    }
+    let (mut conn, facts) = open(target).await?;
+    let mut journals = MySqlJournals { conn: &mut conn, facts: &facts };
+    let repaired = journal::repair(&mut journals, is_one, how).await?;
     conn.close().await;
     Ok(repaired)
 }
 
-/// Nothing if the copy lives. With `keeps_shown` the journal stays if it says that the copy is shown.
-async fn repair_one(
-    target: &Endpoint,
-    facts: &ServerFacts,
-    tag: &str,
-    (wait, keeps_shown): (Wait, bool),
-) -> Result<Option<Repaired>> {
-    let mut conn = session::writer(target, facts.flavor, "copy repair").await?;
-    let journal = Journal::new(tag);
-    if wait == Wait::Ended {
-        journal.evict(&mut conn).await?;
-    }
-    if !lock(&mut conn, &journal.name, wait.seconds()).await? {
-        return Ok(None);
-    }
-    let settled = journal.settle(&mut conn, facts).await?;
-    let stays = keeps_shown && matches!(settled, Settled::Shown(_));
-    for name in databases(&mut conn, tag).await? {
-        if stays && name == journal.name {
-            continue;
-        }
-        conn.query(format!("DROP DATABASE IF EXISTS {}", identifier(&name)).as_bytes()).await?;
-    }
+/// A connection that may undo what a copy did, and what the target is.
+async fn open(target: &Endpoint) -> Result<(Conn, ServerFacts)> {
+    let mut conn = Conn::open(target, "copy repair").await?;
+    let facts = facts::gather(&mut conn).await?;
     conn.close().await;
-    Ok(Some(Repaired { tag: tag.to_owned(), what: settled.told().to_owned() }))
+    let conn = session::writer(target, facts.flavor, "copy repair").await?;
+    Ok((conn, facts))
 }
 
 /// Takes a copy's lock; false if another connection has it. It goes with the connection.
 async fn lock(conn: &mut Conn, name: &str, wait: u32) -> Result<bool> {
     let taken = conn.scalar(&format!("SELECT GET_LOCK({}, {wait})", literal(name))).await?;
     Ok(taken.as_deref() == Some("1"))
-}
-
-/// The tags of all copies that left something.
-pub async fn tags(conn: &mut Conn) -> Result<BTreeSet<String>> {
-    let rows = conn.rows("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
-    let names = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
-    Ok(names.filter_map(|name| tag_of(&name).map(str::to_owned)).collect())
-}
-
-/// The databases of a copy, its journal last.
-async fn databases(conn: &mut Conn, tag: &str) -> Result<Vec<String>> {
-    let rows = conn.rows("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
-    let names = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
-    let mut names: Vec<String> = names.filter(|name| tag_of(name) == Some(tag)).collect();
-    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-    Ok(names)
 }
 
 /// A value as text in hexadecimal digits.
