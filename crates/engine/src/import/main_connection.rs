@@ -312,6 +312,7 @@ impl MainConnection {
         if let Some(member) = batch.member(0).filter(|_| batch.len() == 1)
             && member.text.len() <= AT_ONCE_BYTES
             && self.stepping.is_some()
+            && !self.forgets_numbers()
         {
             let counted = self.counted(&batch.table, Some(batch.rows));
             if let Err(error) = self.at_once(member.text, batch.end(), counted).await {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use sandbox::Flavor;
 
-use super::{check_failpoints_of, check_kills_of};
+use super::{Bench, check_failpoints_of, check_kills_of, text};
 
 /// Where the process dies, and after how many passes.
 const FAILPOINTS: [(&str, &[u64]); 4] = [
@@ -23,6 +23,22 @@ fn numbers_are_given_again_after_a_failpoint_on_mariadb() {
 #[test]
 fn numbers_are_given_again_after_a_failpoint_on_mysql() {
     check_failpoints_of(Flavor::MySql, numbered(2), &FAILPOINTS);
+}
+
+/// MariaDB forgets numbers that it reserved and did not use.
+#[test]
+fn numbers_are_given_again_after_a_server_that_dies_at_a_commit() {
+    let file = numbered(1);
+    let bench = Bench::start(Flavor::MariaDb, file);
+    for count in 1..=9 {
+        bench.prepare();
+        let armed = format!("after commit:{count}");
+        let died = bench.import(&[]).env("DBFERRY_FAILPOINT", &armed).output().unwrap();
+        assert_eq!(died.status.code(), None, "{armed} was not reached: {}", text(&died.stderr));
+        bench.server.kill().unwrap();
+        bench.server.restart().unwrap();
+        assert_eq!(bench.resumed(), None, "{armed}");
+    }
 }
 
 #[test]

@@ -5,6 +5,9 @@
 //! makes it do so. It says something only as long as the position has not moved beyond that place:
 //! afterwards the numbers are those of rows that are in. Tables that know no transactions need none:
 //! their rows stay as their counters do.
+//!
+//! For rows that it cannot count beforehand a server reserves more numbers than it uses, and MariaDB forgets
+//! those when it dies. So the counter after such rows is kept as well, together with the position behind them.
 
 use dump::values::Given;
 
@@ -42,13 +45,21 @@ impl Numbered {
     /// Whether rows of literals with this column list, which give these things, may be numbered.
     /// A zero counts: the session says whether it is a value.
     pub fn is_left_to_server(&self, columns: Option<&[Vec<u8>]>, given: &[Given]) -> bool {
+        self.given(columns, given).is_none_or(|given| given.nothing || given.zero)
+    }
+
+    /// Whether such rows give nothing at all, so that the server numbers each of them.
+    pub fn is_left_out(&self, columns: Option<&[Vec<u8>]>, given: &[Given]) -> bool {
+        self.given(columns, given).is_none()
+    }
+
+    fn given<'a>(&self, columns: Option<&[Vec<u8>]>, given: &'a [Given]) -> Option<&'a Given> {
         let named = |name: &Vec<u8>| name.eq_ignore_ascii_case(self.column.as_bytes());
         let position = match columns {
             Some(columns) => columns.iter().position(named),
             None => self.position,
         };
-        let given = position.and_then(|position| given.get(position));
-        given.is_none_or(|given| given.nothing || given.zero)
+        given.get(position?)
     }
 }
 
@@ -113,6 +124,16 @@ impl Ledger {
     /// Keeps counters as they are before the statement at byte `at`; fails if the import is
     /// another's now. Locks nothing of the position, which the file's transaction may hold.
     pub async fn keep_counters(&mut self, at: u64, counters: &[Counter]) -> Result<()> {
+        if counters.is_empty() {
+            return Ok(());
+        }
+        let text = format!("{}; {}", self.marker.proof(), self.keeping(at, counters));
+        self.conn.query(text.as_bytes()).await.map(|_effect| ()).map_err(judged)
+    }
+
+    /// The statement that keeps counters, of which there is one at least, as they are before the statement at
+    /// byte `at`.
+    pub fn keeping(&self, at: u64, counters: &[Counter]) -> String {
         let run = self.marker.run;
         let rows: Vec<String> = counters
             .iter()
@@ -121,16 +142,11 @@ impl Ledger {
                 format!("({run}, {schema}, {table}, {next}, {at})")
             })
             .collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let text = format!(
-            "{}; REPLACE INTO {} (run, schema_name, table_name, next_value, before_byte) VALUES {}",
-            self.marker.proof(),
+        format!(
+            "REPLACE INTO {} (run, schema_name, table_name, next_value, before_byte) VALUES {}",
             self.home.counters(),
             rows.join(", ")
-        );
-        self.conn.query(text.as_bytes()).await.map(|_effect| ()).map_err(judged)
+        )
     }
 
     /// The counters that are to be set back where the position is at byte `position`.

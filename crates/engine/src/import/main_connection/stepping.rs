@@ -49,6 +49,8 @@ pub(super) struct Stepping {
     unwritten: Vec<Counted>,
     /// Tables whose AUTO_INCREMENT counter was kept since the position moved.
     pub(super) kept: HashSet<(String, String)>,
+    /// Tables whose server may have reserved more numbers than it has used since the position moved.
+    pub(super) reserved: HashSet<(String, String)>,
     /// By table, the column that the server numbers.
     pub(super) numbered: HashMap<(String, String), Option<Numbered>>,
     /// The names of tables with a trigger of the file that may change others.
@@ -74,6 +76,7 @@ impl Stepping {
             counts_hold: true,
             unwritten: Vec::new(),
             kept: HashSet::new(),
+            reserved: HashSet::new(),
             numbered: HashMap::new(),
             triggered: HashSet::new(),
         }
@@ -83,6 +86,7 @@ impl Stepping {
     fn moves(&mut self) {
         self.dropped.clear();
         self.kept.clear();
+        self.reserved.clear();
     }
 
     pub(super) async fn close(self, kept: bool) -> Result<()> {
@@ -451,7 +455,7 @@ impl MainConnection {
         end: Position,
         counted: Vec<Counted>,
     ) -> Result<()> {
-        let commit = self.committing(end, counted);
+        let commit = self.committing(end, counted, &[]);
         let text = [&b"START TRANSACTION; "[..], insert, b"; ", &commit].concat();
         failpoint::pass("before commit");
         let outcome = self.run(&text).await;
@@ -474,7 +478,8 @@ impl MainConnection {
 
     /// Commits a transaction of ours, the position with it.
     pub(super) async fn commit(&mut self, end: Position, counted: Vec<Counted>) -> Result<()> {
-        let text = self.committing(end, counted);
+        let reserved = self.keep_reserved(end.offset).await?;
+        let text = self.committing(end, counted, &reserved);
         failpoint::pass("before commit");
         if let Err(error) = self.finish(&text).await {
             return Err(self.fenced(error).await);
@@ -483,13 +488,15 @@ impl MainConnection {
         Ok(())
     }
 
-    fn committing(&mut self, end: Position, counted: Vec<Counted>) -> Vec<u8> {
+    /// `more` begins with a semicolon, if it is anything.
+    fn committing(&mut self, end: Position, counted: Vec<Counted>, more: &[u8]) -> Vec<u8> {
         let mut text = match &mut self.stepping {
             Some(stepping) => {
                 stepping.moves();
                 let counted = stepping.take_due(counted);
                 stepping.counted.extend(counted.iter().map(key_of));
                 let mut text = stepping.marker.advance(end, &counted);
+                text.extend_from_slice(more);
                 text.extend_from_slice(b"; ");
                 text
             }
@@ -501,12 +508,14 @@ impl MainConnection {
 
     /// Writes the position inside the file's transaction.
     async fn write(&mut self, at: Position, doubt: Option<&Doubt>) -> Result<()> {
+        let reserved = self.keep_reserved(at.offset).await?;
         let Some(stepping) = &mut self.stepping else { return Ok(()) };
         stepping.moves();
-        let text = match doubt {
+        let mut text = match doubt {
             Some(doubt) => stepping.marker.announce(at, doubt),
             None => stepping.marker.advance(at, &[]),
         };
+        text.extend_from_slice(&reserved);
         self.release_locks().await?;
         if let Err(error) = self.finish(&text).await {
             return Err(self.fenced(error).await);
