@@ -20,6 +20,8 @@ use crate::remote;
 use crate::sameness::dbferry;
 use crate::service::Site;
 
+mod fence;
+
 const SOURCE: &str = "rm-sqlsource1";
 const TARGET: &str = "rm-sqltarget1";
 /// The databases: two that are copied, and what the copies are called.
