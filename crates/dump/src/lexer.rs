@@ -11,6 +11,7 @@ use crate::bulk::{Bulk, State};
 use crate::command::{self, Command, DELIMITER_MAX, Kind, LINE_MAX};
 use crate::insert::{self, Found, Head};
 use crate::rules::{Client, Multibyte, Rules};
+use crate::values::{self, Given};
 
 /// Bytes beyond the current one that a decision may need: a delimiter, or `/*M!`.
 const LOOKAHEAD: usize = DELIMITER_MAX + 1;
@@ -18,6 +19,10 @@ const LOOKAHEAD: usize = DELIMITER_MAX + 1;
 /// The longest `INSERT … VALUES` head that is looked for; a longer one is an ordinary statement.
 /// 4,096 columns of 64 four-byte characters fit.
 const HEAD_MAX: usize = 2 << 20;
+
+/// The longest row whose end is waited for, to read it as literals. Each time that more of it comes
+/// it is begun anew.
+const ROW_MAX: usize = 32 << 10;
 
 /// Receives the bytes that the client would send.
 pub(crate) trait Sink {
@@ -124,6 +129,8 @@ pub(crate) struct Machine {
     /// Bytes that need a decision; all others are copied.
     special: [bool; 256],
     bulk: Bulk,
+    /// The delimiter cannot be part of a literal.
+    delimits_literals: bool,
     /// Next byte to look at.
     pub(crate) pos: usize,
     quote: u8,
@@ -140,6 +147,8 @@ pub(crate) struct Machine {
     /// Delimiters end statements and commands are obeyed; not when rendering.
     commands: bool,
     insert: Insert,
+    /// What the literals up to [`Insert::literal_to`] give, by position.
+    given: Vec<Given>,
     head: Option<LastHead>,
     /// The last head was read by the rules and the delimiter in force.
     head_is_current: bool,
@@ -152,11 +161,23 @@ struct Insert {
     /// It is one, and its head is [`Machine::head`].
     values: bool,
     values_at: usize,
+    /// From VALUES to here there are rows of plain literals and nothing else.
+    literal_to: usize,
     depth: u32,
     rows: u64,
     /// Outside rows: after a row, where only a comma may follow.
     after_row: bool,
     tail: bool,
+}
+
+/// What became of an attempt to read literals.
+enum Literals {
+    /// Rows were consumed.
+    Consumed,
+    /// The window ends in a row.
+    Cut,
+    /// Something else comes.
+    Other,
 }
 
 /// The last head that was found; dumps repeat the same one over and over.
@@ -174,6 +195,8 @@ pub(crate) struct InsertSeen<'a> {
     pub(crate) values_at: usize,
     pub(crate) rows: u64,
     pub(crate) tail: bool,
+    /// What rows of plain literals give, by position, and where they end.
+    pub(crate) literals: (&'a [Given], usize),
 }
 
 impl Machine {
@@ -183,6 +206,7 @@ impl Machine {
             delimiter: b";".to_vec(),
             special: [false; 256],
             bulk: Bulk::new(b';', rules),
+            delimits_literals: true,
             pos: 0,
             quote: 0,
             dollar_tag: Vec::new(),
@@ -195,6 +219,7 @@ impl Machine {
             skipping_argument: false,
             commands: true,
             insert: Insert::default(),
+            given: Vec::new(),
             head: None,
             head_is_current: false,
         };
@@ -220,6 +245,7 @@ impl Machine {
     pub(crate) fn shift(&mut self, by: usize) {
         self.pos -= by;
         self.insert.values_at = self.insert.values_at.saturating_sub(by);
+        self.insert.literal_to = self.insert.literal_to.saturating_sub(by);
     }
 
     /// Forgets the finished statement.
@@ -230,8 +256,8 @@ impl Machine {
     /// The `INSERT … VALUES` that the current statement is, if it is one.
     pub(crate) fn insert(&self) -> Option<InsertSeen<'_>> {
         let head = &self.head.as_ref().filter(|_| self.insert.values)?.head;
-        let Insert { values_at, rows, tail, .. } = self.insert;
-        Some(InsertSeen { head, values_at, rows, tail })
+        let Insert { values_at, literal_to, rows, tail, .. } = self.insert;
+        Some(InsertSeen { head, values_at, rows, tail, literals: (&self.given, literal_to) })
     }
 
     /// What would be left open if the input ended here.
@@ -254,6 +280,8 @@ impl Machine {
         let first = self.delimiter.first().copied().unwrap_or(b';');
         self.special[usize::from(first)] = true;
         self.bulk = Bulk::new(first, self.rules);
+        self.delimits_literals =
+            !first.is_ascii_alphanumeric() && !b"'\"(),.+-_ \t\n".contains(&first);
         self.head_is_current = false;
     }
 
@@ -404,7 +432,10 @@ impl Machine {
                 Found::Values(length) => {
                     let from = self.pos;
                     let values_at = from + length;
-                    self.insert = Insert { looked: true, values: true, values_at, ..self.insert };
+                    let literal_to = values_at;
+                    self.insert =
+                        Insert { looked: true, values: true, values_at, literal_to, ..self.insert };
+                    self.given.clear();
                     if self.head.as_ref().is_some_and(|last| last.plain) {
                         (self.pos, self.need_space) = (values_at, false);
                         sink.copy(window, from, self.pos);
@@ -422,7 +453,38 @@ impl Machine {
             && !self.rules.no_backslash_escapes
             && !self.need_space
             && !self.insert.tail;
-        if inside && simple && self.run_bulk(window, sink) { None } else { Some(true) }
+        if !(inside && simple) {
+            return Some(true);
+        }
+        match self.run_literals(window, eof, sink) {
+            Literals::Consumed => None,
+            Literals::Cut => Some(false),
+            Literals::Other if self.run_bulk(window, sink) => None,
+            Literals::Other => Some(true),
+        }
+    }
+
+    /// Goes over whole rows of plain literals, while the statement has had nothing else.
+    fn run_literals<S: Sink>(&mut self, window: &[u8], eof: bool, sink: &mut S) -> Literals {
+        let from = self.pos;
+        if self.insert.literal_to != from || self.insert.depth > 0 || !self.delimits_literals {
+            return Literals::Other;
+        }
+        // The lookahead stays unconsumed, as everywhere.
+        let end = window.len().saturating_sub(LOOKAHEAD).max(from);
+        let (given, rules) = (&mut self.given, self.rules);
+        let note = |index, kind, cell: &[u8]| Given::note(given, index, kind, cell);
+        let reached = values::reach(&window[from..end], self.insert.after_row, rules, note);
+        if reached.rows == 0 {
+            let waits = reached.cut && !eof && end - from < ROW_MAX;
+            return if waits { Literals::Cut } else { Literals::Other };
+        }
+        self.pos += reached.end;
+        self.insert.rows += reached.rows;
+        self.insert.after_row = true;
+        self.insert.literal_to = self.pos;
+        sink.copy(window, from, self.pos);
+        Literals::Consumed
     }
 
     /// The head that `text` begins with; its length up to and with VALUES.

@@ -20,6 +20,7 @@ pub mod reader;
 pub mod statement;
 pub mod token;
 pub mod values;
+pub mod word;
 
 mod bulk;
 mod lexer;

@@ -11,9 +11,9 @@ use std::io::{self, Read};
 
 use crate::command::{self, Command, Kind};
 use crate::insert::Head;
-use crate::lexer::{self, Event, Fault, Machine, Open, Span};
+use crate::lexer::{self, Event, Fault, InsertSeen, Machine, Open, Span};
 use crate::rules::Rules;
-use crate::values;
+use crate::values::{self, Given};
 
 /// How much is held in memory.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,9 @@ pub struct Statement<'a> {
     pub rows: u64,
     /// Something follows the rows (`ON DUPLICATE KEY UPDATE`, `RETURNING`, …).
     pub tail: bool,
+    /// What the rows give, by position, if it is known already that they are literals and nothing
+    /// else; a statement that may still be such has nothing here.
+    pub literals: Option<&'a [Given]>,
     /// The file ends without the delimiter.
     pub unterminated: bool,
     /// A string or comment that the file's end leaves open.
@@ -496,10 +499,18 @@ impl<R: Read> Reader<R> {
                 let start = self.span.start.unwrap_or(self.span.end);
                 let place = self.place_of(start);
                 let seen = self.machine.insert();
+                let altered = self.span.altered;
+                let is_literal = |seen: &InsertSeen<'_>| {
+                    !altered && !seen.tail && seen.rows > 0 && seen.literals.1 == self.span.end
+                };
                 Some(Item::Statement(Statement {
                     raw: &self.buffer[start..self.span.end],
                     place,
-                    altered: self.span.altered,
+                    altered,
+                    literals: seen
+                        .as_ref()
+                        .filter(|seen| is_literal(seen))
+                        .map(|seen| seen.literals.0),
                     rows: seen.as_ref().map_or(0, |seen| seen.rows),
                     tail: seen.as_ref().is_some_and(|seen| seen.tail),
                     head: seen.map(|seen| seen.head),

@@ -9,7 +9,8 @@ use crate::rules::{Client, Multibyte, Rules};
 
 mod plain;
 
-pub use plain::plain_rows;
+pub(crate) use plain::reach;
+pub use plain::{Given, plain_rows};
 
 /// Complete rows at the start of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use dump::command::Command;
 use dump::insert::Head;
 use dump::reader::{Item, Limits, Part, Place, ReadError, Reader, Statement};
 use dump::rules::Rules;
-use dump::values::{Rows, whole_rows};
+use dump::values::{Cells, Given, Kind, Rows, whole_rows};
 
 /// One thing that a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,7 @@ pub(crate) fn entries(
             Ok(None) => break,
             Ok(Some(Item::Statement(statement))) => {
                 check_place(file, statement.place, statement.raw);
+                check_literals(&statement);
                 changes = statement.raw.starts_with(b"SET");
                 list.push(entry(&statement));
             }
@@ -114,6 +115,25 @@ pub(crate) fn entries(
     let quit = matches!(list.last(), Some(Entry::Command(command, _)) if command.kind == dump::command::Kind::Quit);
     assert!(stopped || quit || reader.place().offset == file.len() as u64, "bytes were left");
     list
+}
+
+/// What the reader takes for rows of literals, the careful reader takes for the same.
+fn check_literals(statement: &Statement<'_>) {
+    let (Some(told), Some(head)) = (statement.literals, statement.head) else { return };
+    let text = &statement.raw[head.length..];
+    let (mut given, mut count) = (Vec::new(), 0);
+    let mut rows = Rows::new(text, statement.rules);
+    for row in rows.by_ref() {
+        let row = &text[row.start..row.end];
+        for (index, cell) in Cells::new(row, statement.rules).enumerate() {
+            assert_ne!(cell.kind, Kind::Expression, "{}", text.escape_ascii());
+            Given::note(&mut given, index, cell.kind, &row[cell.start..cell.end]);
+        }
+        count += 1;
+    }
+    assert!(rows.at_end() && !statement.tail, "{}", text.escape_ascii());
+    assert_eq!((told, statement.rows), (&given[..], count), "{}", text.escape_ascii());
+    assert_eq!(statement.text(), statement.raw);
 }
 
 /// Asserts that `cut` is what `whole` is, up to the place where a limit stopped it.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::past::{COPIES_MAX, Head, LOCK_WAIT_SECS, Past, Repaired, Wait};
+use super::past::{COPIES_MAX, Head, LOCK_WAIT_SECS, Past, Repaired, Settled, Shown, Wait};
 use super::staging::{journal_of, tag_of};
 use crate::error::{Error, ErrorKind, Result, Side};
 
@@ -34,12 +34,12 @@ pub trait Journals: Send {
         wait: u32,
     ) -> impl Future<Output = Result<Option<Self::Lock>>> + Send;
 
-    /// Undoes what the copy was publishing, if anything was; true if so.
-    fn undo(
+    /// Undoes what the copy was publishing, if anything was, and nothing that is shown.
+    fn settle(
         &mut self,
         lock: &mut Self::Lock,
         tag: &str,
-    ) -> impl Future<Output = Result<bool>> + Send;
+    ) -> impl Future<Output = Result<Settled>> + Send;
 
     /// Removes a database of the copy, if it is there.
     fn remove(
@@ -65,18 +65,42 @@ pub struct Dead<L> {
 }
 
 /// Tidies up after copies that died or ended: those of which `is_one` says so. What cannot be put right stays,
-/// and is an error.
+/// and is an error. With `keeps_shown` the journal of a copy stays if it says that the copy is shown.
 pub async fn repair<J: Journals>(
     journals: &mut J,
     is_one: &(dyn Fn(&str) -> bool + Sync),
-    wait: Wait,
+    (wait, keeps_shown): (Wait, bool),
 ) -> Result<Vec<Repaired>> {
     let tags = tags(&journals.names().await?);
     let mut repaired = Vec::new();
     for tag in tags.iter().filter(|tag| is_one(tag)).take(COPIES_MAX) {
-        repaired.extend(repair_one(journals, tag, wait).await?);
+        repaired.extend(repair_one(journals, tag, (wait, keeps_shown)).await?);
     }
     Ok(repaired)
+}
+
+/// Undoes what copies of these tags were publishing when they died, and gives what one of them shows. One
+/// that lives after `wait` is an error.
+pub async fn settle<J: Journals>(
+    journals: &mut J,
+    is_one: &(dyn Fn(&str) -> bool + Sync),
+    wait: Wait,
+) -> Result<Option<Shown>> {
+    let tags = tags(&journals.names().await?);
+    let mut shown = None;
+    for tag in tags.iter().filter(|tag| is_one(tag)).take(COPIES_MAX) {
+        if wait == Wait::Ended {
+            journals.evict(tag).await?;
+        }
+        let Some(mut lock) = journals.take(tag, wait.seconds()).await? else {
+            return Err(still_works::<J>(wait == Wait::Ended));
+        };
+        if let Settled::Shown(one) = journals.settle(&mut lock, tag).await? {
+            shown = Some(*one);
+        }
+        journals.give_back(lock, tag).await?;
+    }
+    Ok(shown)
 }
 
 /// Which copies [`repair`] is for before one that goes on with some of them; nothing if it is for none.
@@ -111,10 +135,7 @@ pub async fn claim<J: Journals>(
             if wait == 0 {
                 continue;
             }
-            let hint = if is_own { ending::<J>() } else { String::new() };
-            let text =
-                format!("an earlier copy of these databases still works on the target{hint}");
-            return Err(Error::new(ErrorKind::Unreachable, Side::Target, text));
+            return Err(still_works::<J>(is_own));
         };
         let obstacle = earlier.as_ref().map(|earlier| head.obstacle(earlier));
         if let (Some(Some(why)), false) = (obstacle, is_own) {
@@ -133,31 +154,36 @@ pub async fn claim<J: Journals>(
 async fn repair_one<J: Journals>(
     journals: &mut J,
     tag: &str,
-    wait: Wait,
+    (wait, keeps_shown): (Wait, bool),
 ) -> Result<Option<Repaired>> {
     if wait == Wait::Ended {
         journals.evict(tag).await?;
     }
     let Some(mut lock) = journals.take(tag, wait.seconds()).await? else {
         if wait == Wait::Ended {
-            let text = format!("an earlier attempt still works on the target{}", ending::<J>());
-            return Err(Error::new(ErrorKind::Unreachable, Side::Target, text));
+            return Err(still_works::<J>(true));
         }
         return Ok(None);
     };
-    let what = match journals.undo(&mut lock, tag).await? {
-        false => "a copy that had not been published is removed",
-        true => "a copy that was being published is undone: its databases are as they were",
-    };
+    let settled = journals.settle(&mut lock, tag).await?;
+    let stays = keeps_shown && matches!(settled, Settled::Shown(_));
     for name in databases(journals.names().await?, tag) {
-        journals.remove(&mut lock, &name).await?;
+        if !(stays && name == journal_of(tag)) {
+            journals.remove(&mut lock, &name).await?;
+        }
     }
     journals.give_back(lock, tag).await?;
-    Ok(Some(Repaired { tag: tag.to_owned(), what: what.to_owned() }))
+    Ok(Some(Repaired { tag: tag.to_owned(), what: settled.told().to_owned() }))
 }
 
-fn ending<J: Journals>() -> String {
-    format!("; to end its connection, the login would need {}", J::ENDING)
+/// The error where a copy that is to be taken over does not end; `was_ended` if it should have been.
+fn still_works<J: Journals>(was_ended: bool) -> Error {
+    let hint = match was_ended {
+        true => format!("; to end its connection, the login would need {}", J::ENDING),
+        false => String::new(),
+    };
+    let text = format!("an earlier copy of these databases still works on the target{hint}");
+    Error::new(ErrorKind::Unreachable, Side::Target, text)
 }
 
 /// The tags of all copies that left something.

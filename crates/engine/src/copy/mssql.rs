@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use super::course::{Course, PUBLISHING, Scope};
+use super::course::{Course, PUBLISHING};
 use super::finding::Finding;
 use super::load::Load;
-use super::past::{Head, Repaired, Wait};
+use super::past::{Head, Repaired, Shown, Wait};
 use super::report::{Report, TableReport};
+use super::scope::Scope;
 use super::staging::Staging;
 use super::{lane, request};
 use crate::endpoint::Family;
@@ -145,6 +146,14 @@ impl Course for SqlServerCourse<'_> {
         Ok(Known { source, target, identity, databases })
     }
 
+    async fn settle(
+        &self,
+        is_one: &(dyn Fn(&str) -> bool + Sync),
+        wait: Wait,
+    ) -> Result<Option<Shown>> {
+        journal::settle(self.scope.target, is_one, wait).await
+    }
+
     async fn repair_past(&self) -> Result<Vec<Repaired>> {
         journal::repair_past(self.scope.target, &self.scope.options.past).await
     }
@@ -210,7 +219,7 @@ impl Course for SqlServerCourse<'_> {
         Ok(Prepared { main, made })
     }
 
-    async fn publish(&self, known: &Known, prepared: Prepared) -> Result<()> {
+    async fn publish(&self, known: &Known, prepared: Prepared, report: &Report) -> Result<()> {
         let Prepared { mut main, made } = prepared;
         let (session, staging) = (&mut main.session, self.staging());
         self.scope.surroundings.progress.set_activity(PUBLISHING);
@@ -225,7 +234,7 @@ impl Course for SqlServerCourse<'_> {
         let journal = Journal::new(&self.scope.options.tag);
         journal.publishing(session, &places).await?;
         failpoint::pass("before exchange");
-        // Where this fails, the journal's repair goes back.
+        // Where this fails, the journal goes back.
         publish::forth(session, &places, &made.scripts).await?;
         failpoint::pass("programs made");
         let is_late = |one: &Script| one.statements.iter().any(|one| one.phase.is_late());
@@ -233,18 +242,18 @@ impl Course for SqlServerCourse<'_> {
             let names: Vec<&str> = places.iter().map(|place| place.target.as_str()).collect();
             definitions::judge(&self.unlike(session, known, &made, (&names, true)).await?)?;
         }
-        journal.settled(session).await?;
+        journal.shown(session, Shown::new(&self.scope.options.databases, report)).await?;
         failpoint::pass("copy settled");
         main.close().await;
         Ok(())
     }
 
     async fn tidy(&self) -> Result<()> {
-        let tag = Some(self.scope.options.tag.as_str());
-        let repaired = journal::repair(self.scope.target, tag, Wait::ForDead).await;
+        let Scope { target, options, .. } = &self.scope;
+        let tidied = journal::tidy(target, &options.tag, &options.past).await;
         // A source that cannot be reached is swept by the next copy.
         let _ = snapshot::sweep(self.scope.source).await;
-        repaired.map(|_repaired| ())
+        tidied
     }
 
     async fn preview(&self, report: &mut Report) -> Result<()> {

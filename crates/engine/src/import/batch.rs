@@ -10,7 +10,7 @@ use dump::insert::Head;
 use dump::reader::Place;
 use dump::rules::Rules;
 use dump::statement::ObjectName;
-use dump::values::{Cells, Kind, Rows, plain_rows};
+use dump::values::{Cells, Given, Kind, Rows, plain_rows};
 
 use super::ledger::{Check, Position};
 
@@ -19,15 +19,9 @@ use super::ledger::{Check, Position};
 pub const BATCH_BYTES: usize = 4 << 20;
 /// Statements at which a batch is full.
 pub const BATCH_STATEMENTS: usize = 20_000;
-
-/// What the rows give to one column, as far as AUTO_INCREMENT cares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Given {
-    /// Some row gives NULL or DEFAULT: a value is generated.
-    pub nothing: bool,
-    /// Some row gives zero, or something whose number is not plain to see.
-    pub zero: bool,
-}
+/// A statement of as many bytes comes seldom alone: the whole batch gets its memory at once, rather
+/// than growing, and being copied, again and again.
+const LONG: usize = 256 << 10;
 
 /// Consecutive INSERTs into one table.
 #[derive(Clone, Debug)]
@@ -119,6 +113,9 @@ impl Batch {
     /// Adds a statement that [`literal_rows`] approved.
     pub fn push(&mut self, text: Cow<'_, [u8]>, place: Place, end_offset: u64, rows: Literal) {
         let start = self.text.len();
+        if text.len() >= LONG && start + text.len() <= self.bytes_max {
+            self.text.reserve_exact(self.bytes_max - start);
+        }
         self.text.extend_from_slice(&text);
         let (values_at, end) = (rows.values_at, self.text.len());
         let rows_count = rows.rows;
@@ -183,8 +180,8 @@ pub struct Literal {
 pub fn literal_rows(text: &[u8], values_at: usize, rules: Rules) -> Option<Literal> {
     let rows_text = text.get(values_at..)?;
     let mut given = Vec::new();
-    let plain =
-        plain_rows(rows_text, rules, |index, kind, cell| note(&mut given, index, kind, cell));
+    let note = |index, kind, cell: &[u8]| Given::note(&mut given, index, kind, cell);
+    let plain = plain_rows(rows_text, rules, note);
     if let Some(rows) = plain {
         return Some(Literal { values_at, rows, given });
     }
@@ -198,30 +195,8 @@ pub fn literal_rows(text: &[u8], values_at: usize, rules: Rules) -> Option<Liter
             if cell.kind == Kind::Expression {
                 return None;
             }
-            note(&mut given, index, cell.kind, &row[cell.start..cell.end]);
+            Given::note(&mut given, index, cell.kind, &row[cell.start..cell.end]);
         }
     }
     (found > 0 && rows.at_end()).then_some(Literal { values_at, rows: found, given })
-}
-
-/// Adds a literal to what its position is given.
-fn note(given: &mut Vec<Given>, index: usize, kind: Kind, cell: &[u8]) {
-    if index >= given.len() {
-        given.push(Given::default());
-    }
-    let given = &mut given[index];
-    match kind {
-        Kind::Null | Kind::Default => given.nothing = true,
-        Kind::Number => given.zero |= !is_plainly_not_zero(cell),
-        Kind::String => given.zero |= !is_plainly_not_zero(&cell[1..]),
-        Kind::Boolean | Kind::Introduced | Kind::Hex | Kind::Bit | Kind::Expression => {
-            given.zero = true;
-        }
-    }
-}
-
-/// An integer that starts with a digit other than 0. A leading zero, sign or blank is left to the
-/// server to judge.
-fn is_plainly_not_zero(text: &[u8]) -> bool {
-    matches!(text.first(), Some(b'1'..=b'9'))
 }

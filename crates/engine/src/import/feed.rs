@@ -19,7 +19,7 @@ use dump::values::Rows;
 use dump::{Fault, Open};
 use tokio::sync::{mpsc, oneshot};
 
-use super::batch::{Batch, literal_rows};
+use super::batch::{Batch, Literal, literal_rows};
 use super::guard::{Guard, Note, Policy, Verdict, judge};
 use super::ledger::{Check, Digest, Position};
 use crate::error::{Error, ErrorKind, Side};
@@ -546,7 +546,7 @@ impl Feed {
                 Found::Incomplete | Found::Other => return Ok(None),
             },
         };
-        let Some(rows) = literal_rows(text, values_at, statement.rules) else { return Ok(None) };
+        let Some(rows) = literals(statement, text, values_at) else { return Ok(None) };
         let fits = |batch: &Batch| batch.takes(head, text.len(), statement.rules);
         if !self.batch.as_ref().is_some_and(fits) {
             let full = self.batch.as_ref().is_some_and(|batch| batch.is_full(text.len()));
@@ -701,6 +701,15 @@ impl Feed {
         self.send(if is_before { Step::Before(single) } else { Step::Single(single, held) })?;
         Ok(Some(after))
     }
+}
+
+/// The rows of a statement, if they are literals: often the reader knows by now.
+fn literals(statement: &Statement<'_>, text: &[u8], values_at: usize) -> Option<Literal> {
+    let looked = || literal_rows(text, values_at, statement.rules);
+    let Some(given) = statement.literals else { return looked() };
+    let literal = Literal { values_at, rows: statement.rows, given: given.to_vec() };
+    debug_assert_eq!(looked().as_ref(), Some(&literal), "both ways of reading tell the same");
+    Some(literal)
 }
 
 /// The rules that a server's variables mean.

@@ -14,6 +14,7 @@ use super::session::SessionState;
 use super::table::Column;
 
 mod encode;
+mod line;
 #[cfg(test)]
 mod tests;
 
@@ -194,6 +195,7 @@ fn way(takes: Takes, nullable: bool, literal: Literal) -> Option<Way> {
 
 /// Numbers: a literal becomes an integer, a decimal or a double before it is stored, a field of the
 /// stream is text. They agree where the text says the same number to the column.
+#[inline]
 fn number_way(takes: Takes, number: Number) -> Option<Way> {
     // 65 digits is the longest decimal; longer literals are cut.
     const DIGITS_MAX: u32 = 60;

@@ -3,7 +3,9 @@
 //! Rows may be stored by several connections only where the outcome cannot depend on it. Whenever
 //! something is not certain the answer is one connection, and the reason is kept for the report.
 
-use super::batch::{Batch, Given};
+use dump::values::Given;
+
+use super::batch::Batch;
 use crate::error::Result;
 use crate::mysql::conn::Conn;
 

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are their helper functions")]
 
 mod connect;
+mod digest;
 mod fence;
 mod indexes;
 mod load;

@@ -3,7 +3,8 @@
 //! Each copy has a database of its own for this, and a lock of its session that it holds while it lives.
 //! The promises are those of MySQL's journal: a copy that died before it began to publish is removed without
 //! a trace, one that died while it published goes back to what was there before, one that died afterwards
-//! is only tidied. Copies that live are never touched.
+//! is only tidied. Copies that live are never touched. Of a job it stays that it is shown, until who asked
+//! for the job knows.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +14,7 @@ use super::resume::Entry;
 use super::session::{Conn, Mark};
 use super::{answer, database, session};
 use crate::copy::journal::{self, Journals};
-use crate::copy::past::{Head, Past, Repaired, Wait};
+use crate::copy::past::{Head, Past, Repaired, Settled, Shown, Wait, Written};
 use crate::copy::staging::journal_of;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -140,27 +141,33 @@ impl Journal {
         Ok(())
     }
 
-    /// The target shows the copy, or again what it showed before: nothing is to be undone. The session is
-    /// in the journal afterwards.
-    pub async fn settled(&self, session: &mut Session) -> Result<()> {
+    /// The target shows the copy: from this statement on nothing is to be undone. The session is in the
+    /// journal afterwards.
+    pub async fn shown(&self, session: &mut Session, shown: Shown) -> Result<()> {
         answer::enter(session, &self.name).await?;
-        session.run("DELETE FROM dbo.journal").await.map(|_rows| ())
+        let entry = binary(&bytes(&Written::<Place>::Shown(Box::new(shown)))?);
+        session.run(&format!("UPDATE dbo.journal SET entry = {entry}")).await.map(|_rows| ())
     }
 
-    /// Undoes what was being published, if anything was; true if so. Its lock must be held. The session is
-    /// in no database of the copy afterwards.
-    pub async fn undo(&self, session: &mut Session) -> Result<bool> {
+    /// Undoes what was being published, if anything was, and nothing that is shown. Its lock must be held. The
+    /// session is in no database of the copy afterwards.
+    pub async fn settle(&self, session: &mut Session) -> Result<Settled> {
         let all = self.all(session, "journal").await?;
         answer::enter(session, session::HOME).await?;
-        let Some(entry) = all.last() else { return Ok(false) };
-        let places: Vec<Place> = read(entry).ok_or_else(|| {
+        let Some(entry) = all.last() else { return Ok(Settled::Nothing) };
+        let written = read(entry).ok_or_else(|| {
             let text = format!("the journal of {} is not readable", self.name);
             Error::new(ErrorKind::Internal, Side::Target, text)
         })?;
+        let places: Vec<Place> = match written {
+            Written::Shown(shown) => return Ok(Settled::Shown(shown)),
+            Written::Publishing(places) => places,
+        };
         publish::back(session, &places).await?;
-        self.settled(session).await?;
+        answer::enter(session, &self.name).await?;
+        session.run("DELETE FROM dbo.journal").await?;
         answer::enter(session, session::HOME).await?;
-        Ok(true)
+        Ok(Settled::Undone)
     }
 
     /// Whether it has a table of this name; if so, the session is in the journal.
@@ -257,8 +264,8 @@ impl Journals for SqlServerJournals<'_> {
         hold(self.target, tag, wait).await
     }
 
-    async fn undo(&mut self, held: &mut Held, tag: &str) -> Result<bool> {
-        Journal::new(tag).undo(&mut held.conn.session).await
+    async fn settle(&mut self, held: &mut Held, tag: &str) -> Result<Settled> {
+        Journal::new(tag).settle(&mut held.conn.session).await
     }
 
     async fn remove(&mut self, held: &mut Held, database: &str) -> Result<()> {
@@ -274,13 +281,33 @@ impl Journals for SqlServerJournals<'_> {
 /// Tidies up after copies that died or ended, all of them or the one of a tag. What cannot be put
 /// right stays, and is an error.
 pub async fn repair(target: &Endpoint, tag: Option<&str>, wait: Wait) -> Result<Vec<Repaired>> {
-    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), wait).await
+    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), (wait, false)).await
+}
+
+/// Tidies up after the copy of a tag that has come to its end. If it is a job's, what says that it is
+/// shown stays.
+pub async fn tidy(target: &Endpoint, tag: &str, past: &Past) -> Result<()> {
+    let keeps = matches!(past, Past::ResumeOf(_));
+    repair_those(target, &|one| tag == one, (Wait::ForDead, keeps)).await.map(|_repaired| ())
+}
+
+/// Undoes what copies of these tags were publishing when they died, see [`journal::settle`].
+pub async fn settle(
+    target: &Endpoint,
+    is_one: &(dyn Fn(&str) -> bool + Sync),
+    wait: Wait,
+) -> Result<Option<Shown>> {
+    let mut conn = session::writer(target, "copy repair").await?;
+    let mut journals = SqlServerJournals { target, session: &mut conn.session };
+    let shown = journal::settle(&mut journals, is_one, wait).await?;
+    conn.close().await;
+    Ok(shown)
 }
 
 /// Tidies up after the copies that died, before one that goes on with some of them.
 pub async fn repair_past(target: &Endpoint, past: &Past) -> Result<Vec<Repaired>> {
     match journal::before(past) {
-        Some(is_one) => repair_those(target, &is_one, Wait::None).await,
+        Some(is_one) => repair_those(target, &is_one, (Wait::None, false)).await,
         None => Ok(Vec::new()),
     }
 }
@@ -288,11 +315,11 @@ pub async fn repair_past(target: &Endpoint, past: &Past) -> Result<Vec<Repaired>
 async fn repair_those(
     target: &Endpoint,
     is_one: &(dyn Fn(&str) -> bool + Sync),
-    wait: Wait,
+    how: (Wait, bool),
 ) -> Result<Vec<Repaired>> {
     let mut conn = session::writer(target, "copy repair").await?;
     let mut journals = SqlServerJournals { target, session: &mut conn.session };
-    let repaired = journal::repair(&mut journals, is_one, wait).await?;
+    let repaired = journal::repair(&mut journals, is_one, how).await?;
     conn.close().await;
     Ok(repaired)
 }

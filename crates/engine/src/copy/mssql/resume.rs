@@ -126,7 +126,7 @@ pub async fn claim(
         let Dead { tag, lock, is_same } = dead;
         if is_same {
             let journal = Journal::new(&tag);
-            journal.undo(session).await?;
+            journal.settle(session).await?;
             let recorded = journal.entries(session).await?;
             answer::enter(session, session::HOME).await?;
             let staging = Staging::new(&tag, &head.databases);

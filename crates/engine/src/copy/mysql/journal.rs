@@ -3,7 +3,8 @@
 //! Each copy has a database of its own for this, and a lock that it holds while it lives. Promises:
 //! a copy that died before it began to publish is removed without a trace; one that died while it
 //! published goes back to what was there before; one that died afterwards is only tidied. Copies that
-//! live are never touched.
+//! live are never touched. That a copy is shown is written down in one statement, in the place of what
+//! going back would need; of a job it stays until who asked for the job knows.
 
 use dump::token::Target;
 use serde::Serialize;
@@ -15,7 +16,7 @@ use super::rename::Renaming;
 use super::resume::Entry;
 use super::session;
 use crate::copy::journal::{self, Journals};
-use crate::copy::past::{Head, Past, Repaired, Wait};
+use crate::copy::past::{Head, Past, Repaired, Settled, Shown, Wait, Written};
 use crate::copy::staging::journal_of;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -132,16 +133,22 @@ impl Journal {
         conn.scalar(&sql).await.map(|_released| ())
     }
 
-    /// Undoes what was being published, if anything was; true if so. Its lock must be held.
-    pub async fn undo(&self, conn: &mut Conn, facts: &ServerFacts) -> Result<bool> {
-        let Some(places) = self.places(conn).await? else { return Ok(false) };
+    /// Undoes what was being published, if anything was, and nothing that is shown. Its lock must be
+    /// held.
+    pub async fn settle(&self, conn: &mut Conn, facts: &ServerFacts) -> Result<Settled> {
+        let places = match self.written(conn).await? {
+            None => return Ok(Settled::Nothing),
+            Some(Written::Shown(shown)) => return Ok(Settled::Shown(shown)),
+            Some(Written::Publishing(places)) => places,
+        };
         let dialect: Target = target_of(facts);
         let renaming = Renaming::default();
         let definer = &Definer::Keep;
         let making = Making { dialect, renaming: &renaming, definer, enable_events: true };
         publish::back(conn, &places, &making).await?;
-        self.settled(conn).await?;
-        Ok(true)
+        let sql = format!("DELETE FROM {}.`journal`", identifier(&self.name));
+        conn.query(sql.as_bytes()).await?;
+        Ok(Settled::Undone)
     }
 
     async fn has(&self, conn: &mut Conn, table: &str) -> Result<bool> {
@@ -160,14 +167,15 @@ impl Journal {
         conn.query(sql.as_bytes()).await.map(|_effect| ())
     }
 
-    /// The target shows the copy, or again what it showed before: nothing is to be undone.
-    pub async fn settled(&self, conn: &mut Conn) -> Result<()> {
-        let sql = format!("DELETE FROM {}.`journal`", identifier(&self.name));
+    /// The target shows the copy: from this statement on nothing is to be undone.
+    pub async fn shown(&self, conn: &mut Conn, shown: Shown) -> Result<()> {
+        let hex = hex(&Written::<Place>::Shown(Box::new(shown)))?;
+        let sql = format!("UPDATE {}.`journal` SET `place` = X'{hex}'", identifier(&self.name));
         conn.query(sql.as_bytes()).await.map(|_effect| ())
     }
 
-    /// What was being published, if anything was.
-    async fn places(&self, conn: &mut Conn) -> Result<Option<Vec<Place>>> {
+    /// What it says of the copy's end, if it was near.
+    async fn written(&self, conn: &mut Conn) -> Result<Option<Written<Place>>> {
         if !self.has(conn, "journal").await? {
             return Ok(None);
         }
@@ -211,8 +219,8 @@ impl Journals for MySqlJournals<'_> {
         Ok(lock(self.conn, &journal_of(tag), wait).await?.then_some(()))
     }
 
-    async fn undo(&mut self, (): &mut (), tag: &str) -> Result<bool> {
-        Journal::new(tag).undo(self.conn, self.facts).await
+    async fn settle(&mut self, (): &mut (), tag: &str) -> Result<Settled> {
+        Journal::new(tag).settle(self.conn, self.facts).await
     }
 
     async fn remove(&mut self, (): &mut (), database: &str) -> Result<()> {
@@ -228,13 +236,33 @@ impl Journals for MySqlJournals<'_> {
 /// Tidies up after copies that died or ended, all of them or the one of a tag. What cannot be put
 /// right stays, and is an error.
 pub async fn repair(target: &Endpoint, tag: Option<&str>, wait: Wait) -> Result<Vec<Repaired>> {
-    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), wait).await
+    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), (wait, false)).await
+}
+
+/// Tidies up after the copy of a tag that has come to its end. If it is a job's, what says that it is
+/// shown stays.
+pub async fn tidy(target: &Endpoint, tag: &str, past: &Past) -> Result<()> {
+    let keeps = matches!(past, Past::ResumeOf(_));
+    repair_those(target, &|one| tag == one, (Wait::ForDead, keeps)).await.map(|_repaired| ())
+}
+
+/// Undoes what copies of these tags were publishing when they died, see [`journal::settle`].
+pub async fn settle(
+    target: &Endpoint,
+    is_one: &(dyn Fn(&str) -> bool + Sync),
+    wait: Wait,
+) -> Result<Option<Shown>> {
+    let (mut conn, facts) = open(target).await?;
+    let mut journals = MySqlJournals { conn: &mut conn, facts: &facts };
+    let shown = journal::settle(&mut journals, is_one, wait).await?;
+    conn.close().await;
+    Ok(shown)
 }
 
 /// Tidies up after the copies that died, before one that goes on with some of them.
 pub async fn repair_past(target: &Endpoint, past: &Past) -> Result<Vec<Repaired>> {
     match journal::before(past) {
-        Some(is_one) => repair_those(target, &is_one, Wait::None).await,
+        Some(is_one) => repair_those(target, &is_one, (Wait::None, false)).await,
         None => Ok(Vec::new()),
     }
 }
@@ -242,16 +270,22 @@ pub async fn repair_past(target: &Endpoint, past: &Past) -> Result<Vec<Repaired>
 async fn repair_those(
     target: &Endpoint,
     is_one: &(dyn Fn(&str) -> bool + Sync),
-    wait: Wait,
+    how: (Wait, bool),
 ) -> Result<Vec<Repaired>> {
+    let (mut conn, facts) = open(target).await?;
+    let mut journals = MySqlJournals { conn: &mut conn, facts: &facts };
+    let repaired = journal::repair(&mut journals, is_one, how).await?;
+    conn.close().await;
+    Ok(repaired)
+}
+
+/// A connection that may undo what a copy did, and what the target is.
+async fn open(target: &Endpoint) -> Result<(Conn, ServerFacts)> {
     let mut conn = Conn::open(target, "copy repair").await?;
     let facts = facts::gather(&mut conn).await?;
     conn.close().await;
-    let mut conn = session::writer(target, facts.flavor, "copy repair").await?;
-    let mut journals = MySqlJournals { conn: &mut conn, facts: &facts };
-    let repaired = journal::repair(&mut journals, is_one, wait).await?;
-    conn.close().await;
-    Ok(repaired)
+    let conn = session::writer(target, facts.flavor, "copy repair").await?;
+    Ok((conn, facts))
 }
 
 /// Takes a copy's lock; false if another connection has it. It goes with the connection.

@@ -89,7 +89,7 @@ pub async fn claim(
         let Dead { tag, is_same, .. } = dead;
         if is_same {
             let journal = Journal::new(&tag);
-            journal.undo(conn, target).await?;
+            journal.settle(conn, target).await?;
             let recorded = journal.entries(conn).await?;
             let staging = Staging::new(&tag, &head.databases);
             inheritance.gather(conn, target, &staging, (databases, &recorded)).await?;

@@ -6,9 +6,10 @@
 //! afterwards the numbers are those of rows that are in. Tables that know no transactions need none:
 //! their rows stay as their counters do.
 
+use dump::values::Given;
+
 use super::{Ledger, hex, judged, unreadable};
 use crate::error::Result;
-use crate::import::batch::Given;
 use crate::import::session::from_hex;
 use crate::import::table::literal;
 use crate::mysql::conn::Conn;

@@ -1,12 +1,15 @@
 //! The rows of a batch as a LOAD DATA stream: fields end with a tab, lines with a line feed, a
 //! backslash escapes.
 //!
-//! One pass over the INSERT text, which [`crate::import::batch`] found to be plain literals. Gives
+//! One pass over the INSERT text, which [`crate::import::batch`] found to be plain literals. Most
+//! rows are [`super::line`]'s; this is the careful way, which reads every kind of literal. Gives
 //! up at the first cell that the matrix does not cover, and at whatever is written unusually
 //! (comments between cells, `+5`, `.5`): that is always safe.
 
 use dump::rules::Rules;
+use dump::word;
 
+use super::line::Lines;
 use super::{Check, Client, Literal, LoadPlan, Number, Reason, Slot, Way, way};
 use crate::import::batch::Batch;
 
@@ -20,10 +23,13 @@ const NO_TEXT: Reason = "a string is not valid in its character set";
 /// Writes all rows of a batch.
 pub fn encode(plan: &LoadPlan, batch: &Batch) -> Result<Vec<u8>, Reason> {
     let out = Vec::with_capacity(batch.bytes() as usize + 64);
-    let mut writer = Writer { plan, text: &[], pos: 0, out, scratch: Vec::new() };
+    let lines = Lines::new(plan);
+    let mut writer =
+        Writer { plan, lines, text: &[], is_ascii: false, pos: 0, out, scratch: Vec::new() };
     let mut rows = 0;
     for member in batch.members() {
         (writer.text, writer.pos) = (member.text, member.values_at);
+        writer.is_ascii = member.text.is_ascii();
         rows += writer.rows()?;
     }
     if rows != batch.rows {
@@ -34,7 +40,10 @@ pub fn encode(plan: &LoadPlan, batch: &Batch) -> Result<Vec<u8>, Reason> {
 
 struct Writer<'a> {
     plan: &'a LoadPlan,
+    lines: Lines<'a>,
     text: &'a [u8],
+    /// The text has no other bytes.
+    is_ascii: bool,
     pos: usize,
     out: Vec<u8>,
     scratch: Vec<u8>,
@@ -45,8 +54,17 @@ impl Writer<'_> {
     fn rows(&mut self) -> Result<u64, Reason> {
         let mut rows = 0;
         loop {
-            self.expect(b'(')?;
-            self.row()?;
+            self.peek();
+            match self.lines.line(self.text, self.pos, self.is_ascii) {
+                Some((line, end)) => {
+                    self.out.extend_from_slice(line);
+                    self.pos = end;
+                }
+                None => {
+                    self.expect(b'(')?;
+                    self.row()?;
+                }
+            }
             rows += 1;
             match self.peek() {
                 Some(b',') => self.pos += 1,
@@ -265,7 +283,8 @@ fn hex_value(digit: u8) -> u8 {
     }
 }
 
-fn is_valid(check: Check, client: Client, text: &[u8]) -> bool {
+/// Whether a string may stand in the stream as it is.
+pub(super) fn is_valid(check: Check, client: Client, text: &[u8]) -> bool {
     match check {
         Check::Any => true,
         _ if text.is_ascii() => true,
@@ -369,24 +388,15 @@ fn put(byte: u8, out: &mut Vec<u8>) {
     }
 }
 
-/// Index of the next quote, backslash or control character; eight bytes at a time.
+/// Index of the next quote, backslash or control character.
 fn next_special(text: &[u8], quote: u8) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let has_below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
-    let (quotes, slashes) = (ONES * u64::from(quote), ONES * u64::from(b'\\'));
-    let mut at = 0;
-    for chunk in text.chunks_exact(8) {
-        let Ok(bytes) = <[u8; 8]>::try_from(chunk) else { break };
-        let word = u64::from_le_bytes(bytes);
-        // The lowest mark is exact; marks above it may be borrowed from it.
-        let marks =
-            has_below(word, 0x20) | has_below(word ^ quotes, 1) | has_below(word ^ slashes, 1);
-        if marks != 0 {
-            return Some(at + (marks.trailing_zeros() / 8) as usize);
+    let (words, rest) = text.as_chunks();
+    for (index, bytes) in words.iter().enumerate() {
+        let plain = word::plain_at_start(*bytes, quote);
+        if plain < word::BYTES {
+            return Some(index * word::BYTES + plain);
         }
-        at += 8;
     }
     let is_special = |byte: &u8| *byte < 0x20 || *byte == quote || *byte == b'\\';
-    text[at..].iter().position(is_special).map(|found| at + found)
+    rest.iter().position(is_special).map(|found| words.len() * word::BYTES + found)
 }

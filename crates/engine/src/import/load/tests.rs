@@ -3,6 +3,8 @@
 use dump::insert::{self, Found};
 use dump::reader::Place;
 use dump::rules::{Client, Rules};
+use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::{Reason, encode, plan};
 use crate::import::batch::{Batch, literal_rows};
@@ -192,4 +194,83 @@ fn tables_and_sessions_can_forbid_it() {
         ("collation_connection", "latin1_swedish_ci"),
     ]);
     assert!(both(&table(), &twice, sql).is_err());
+}
+
+/// Cells, also unusual ones, and those that end where a word of eight bytes does.
+const CELLS: [&str; 40] = [
+    "0",
+    "7",
+    "-7",
+    "-0",
+    "007",
+    "00",
+    "12345678",
+    "1234567",
+    "-12345678",
+    "123456789012345678",
+    "1234567890123456789",
+    "1.5",
+    "0.05",
+    "-0.5",
+    "1.",
+    ".5",
+    "1.005",
+    "12345678.12",
+    "1e5",
+    "+1",
+    "''",
+    "'a'",
+    "'1234567'",
+    "'12345678'",
+    "'it''s'",
+    r"'\''",
+    r"'a\nb\tc\0\\'",
+    r"'\r\Z\b'",
+    r"'\%\_\x'",
+    "'tab\t'",
+    "'line\n'",
+    "'é'",
+    "'😀 and more than a word'",
+    "\"a'b\"",
+    "NULL",
+    "null",
+    "NULLS",
+    "TRUE",
+    "0x41",
+    "_binary 'x'",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5000, failure_persistence: None, ..Default::default() })]
+
+    /// A blank before the first cell leaves a row to the careful way.
+    #[test]
+    fn both_ways_write_the_same(
+        rows in prop::collection::vec(prop::collection::vec(select(&CELLS[..]), 4), 1..4),
+        separator in select(&[",", ", "][..]),
+        (charset, mode) in select(&[
+            ("utf8mb4", ""), ("utf8mb3", ""), ("latin1", ""), ("utf8mb4", "NO_BACKSLASH_ESCAPES"),
+            ("binary", "ANSI_QUOTES"),
+        ][..]),
+        hex in any::<bool>(),
+    ) {
+        let mut columns = table();
+        columns[3].nullable = false;
+        if hex {
+            columns[1].charset = Some("latin1".to_owned());
+        }
+        let stream = |open: &str| {
+            let row = |cells: &Vec<&str>| format!("{open}{})", cells.join(separator));
+            let rows: Vec<String> = rows.iter().map(row).collect();
+            let sql = format!("INSERT INTO t VALUES {}", rows.join(","));
+            both(&columns, &session(charset, mode), sql.as_bytes())
+        };
+        prop_assert_eq!(stream("("), stream("( "));
+    }
+}
+
+#[test]
+fn rows_longer_than_a_line_are_written_too() {
+    let long = "x".repeat(40 << 10);
+    check(&format!("(1,'{long}','b',1)"), &format!(r"1\t{long}\tb\t1\n"));
 }

@@ -7,11 +7,12 @@
 use dump::insert::{self, Found};
 use dump::statement::{Action, Class, Kind, ObjectName};
 use dump::token::{Token, Tokens};
+use dump::values::Given;
 
 use super::stepping::{Stepping, changes_tables};
 use super::{Batch, MainConnection, Single};
 use crate::error::Result;
-use crate::import::batch::{Given, literal_rows};
+use crate::import::batch::literal_rows;
 use crate::import::ledger::care::Standing;
 use crate::import::ledger::counters::{self, Counter, Numbered};
 
