@@ -182,7 +182,7 @@ impl Inheritance {
             let same =
                 now.tables.iter().filter(|(name, made)| before.tables.get(*name) == Some(made));
             let tables = same.map(|(name, _)| (name.clone(), false)).collect();
-            let present = catalog::read(session, facts, name).await;
+            let present = catalog::read_carried(session, facts, name).await;
             let present = present.map_err(|error| error.on(Side::Target))?;
             let is_plain = strip(session, &present, script).await?;
             answer::enter(session, session::HOME).await?;
@@ -209,7 +209,7 @@ impl Inheritance {
             name.clone_into(&mut inherited.name);
             let Some((wanted, _)) = planned.get(*index) else { continue };
             // Only now: the dead copy may have made keys until its database went.
-            let present = catalog::read(session, facts, name).await;
+            let present = catalog::read_carried(session, facts, name).await;
             let present = present.map_err(|error| error.on(Side::Target))?;
             settle(session, &mut inherited.tables, (wanted, &present)).await?;
             answer::enter(session, session::HOME).await?;
