@@ -62,9 +62,11 @@ pub async fn forth(session: &mut Session, places: &[Place], scripts: &[Script]) 
     answer::enter(session, session::HOME).await?;
     for place in places.iter().filter(|place| place.old.is_some()) {
         database::rename(session, &place.target, &place.trash).await?;
+        failpoint::pass("database moved");
     }
     for place in places {
         database::rename(session, &place.staging, &place.target).await?;
+        failpoint::pass("database moved");
     }
     failpoint::pass("after exchange");
     for phase in [Phase::AfterRename, Phase::DatabaseTriggers] {
