@@ -1,8 +1,7 @@
 //! What every request and every job may reach: made once, when the service starts.
 
 use std::collections::HashMap;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::run::stop::Stop;
@@ -10,14 +9,16 @@ use store::Store;
 use tokio::sync::Notify;
 
 use crate::bucket::Storage;
+use crate::cause::told;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::fetch::{Limits, Objects};
 use crate::http::rates::Rates;
 use crate::http::traffic::Traffic;
 use crate::job::loading::Loading;
-use crate::service::uploads::Depot;
-use crate::service::watching::Watchers;
+use crate::private::make_folder;
+use crate::service::uploads::depot::Depot;
+use crate::service::watchers::Watchers;
 
 /// The service's parts.
 pub struct App {
@@ -118,21 +119,4 @@ pub async fn open_store(settings: &Settings) -> Result<Store, String> {
 /// The file of the key that the store's secrets are sealed with.
 pub fn sealing_key(settings: &Settings) -> PathBuf {
     settings.data.join("sealing.key")
-}
-
-/// An error with what lies under it, for the operator.
-pub fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
-}
-
-/// Makes a folder that only its owner may enter.
-pub fn make_folder(path: &Path) -> Result<(), String> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| format!("make the folder {}: {error}", path.display()))
 }

@@ -274,7 +274,7 @@ fn transport(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.is::<HttpError>() {
-            return Some(crate::app::told(error));
+            return Some(crate::cause::told(error));
         }
         next = error.source();
     }

@@ -5,18 +5,23 @@
 //! said of a file never shows what stands in it: that may be a password. Reads no environment, and
 //! does not open the files that settings name.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::copy::throttle;
 use engine::endpoint::Family;
+use engine::import::guard::Definer;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
 use crate::bucket::{self, Location};
 use crate::fetch::{Limits, Reach};
 use crate::service::uploads::objects::OBJECT_BYTES_MAX;
+
+/// What becomes of DEFINER clauses where nobody says anything.
+const DEFINER_DEFAULT: &str = "keep";
 
 /// Settings of `dbferry serve`, by their names in `dbferry.toml`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -135,8 +140,8 @@ pub struct Fetch {
     pub redirects_max: u32,
 }
 
-/// Settings of `[copies]`: how gentle copies between instances are to both (0: no limit), and what they
-/// leave out.
+/// Settings of `[copies]`: how gentle copies between instances are to both (0: no limit), and what becomes of
+/// what cannot stay as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Copies {
@@ -146,11 +151,16 @@ pub struct Copies {
     pub replica_lag_seconds_max: u64,
     /// A copy pauses while others execute more statements on its source at once.
     pub running_max: u64,
+    /// DEFINER clauses of MySQL and MariaDB where a job does not say it: `keep`, `strip` or `USER@HOST`.
+    pub definer: String,
     /// Of a SQL Server, a copy that Alibaba Cloud's API asks for leaves out what is not carried.
     pub skip_unsupported: bool,
     /// Milliseconds that both servers have to tell what is asked before there is a copy. Some clients give
     /// up after three seconds.
     pub check_milliseconds: u64,
+    /// Replicas of instances, by their ids: these are asked, and not those that the instance knows.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub replicas: BTreeMap<String, Vec<String>>,
 }
 
 /// Settings of `[s3]`: object storage that speaks S3. Its credentials are no setting, so that nothing
@@ -303,8 +313,10 @@ impl Default for Copies {
             rate_bytes_max: 0,
             replica_lag_seconds_max: 0,
             running_max: 0,
+            definer: DEFINER_DEFAULT.to_owned(),
             skip_unsupported: false,
             check_milliseconds: 800,
+            replicas: BTreeMap::new(),
         }
     }
 }
@@ -315,7 +327,12 @@ impl Copies {
         Duration::from_millis(self.check_milliseconds)
     }
 
-    /// As copies between servers of a family take them. SQL Server is not asked for replicas.
+    /// What becomes of DEFINER clauses.
+    pub fn definer(&self) -> Result<Definer, String> {
+        Definer::parse(&self.definer)
+    }
+
+    /// As copies between servers of a family take them, without replicas. SQL Server is not asked for such.
     pub fn limits(&self, family: Family) -> throttle::Limits {
         let some = |value: u64| (value > 0).then_some(value);
         throttle::Limits {
@@ -382,6 +399,10 @@ impl Settings {
         within("copies.replica_lag_seconds_max", self.copies.replica_lag_seconds_max, 0, 86_400)?;
         within("copies.running_max", self.copies.running_max, 0, 100_000)?;
         within("copies.check_milliseconds", self.copies.check_milliseconds, 100, 60_000)?;
+        self.copies.definer().map_err(|why| Wrong { key: "copies.definer", why })?;
+        for replicas in self.copies.replicas.values() {
+            within("copies.replicas", replicas.len() as u64, 1, throttle::REPLICAS_MAX as u64)?;
+        }
         self.s3.check(self.upload_bytes_max)?;
         if self.listen.ip().is_loopback() || self.tls.is_some() || self.allow_plain {
             return Ok(());
@@ -514,6 +535,9 @@ mod tests {
             "[copies]\ncheck_milliseconds = 0",
             Err("line 2: copies.check_milliseconds: must be"),
         );
+        check("[copies]\ndefiner = \"admin@%\"\n[copies.replicas]\nrm-1 = [\"rm-2\"]", Ok(()));
+        check("[copies]\ndefiner = \"admin\"", Err("line 2: copies.definer: expected keep, strip"));
+        check("[copies]\n[copies.replicas]\nrm-1 = []", Err("line 2: copies.replicas: must be"));
         check("[copies]\nrunning_max = 200000", Err("line 2: copies.running_max: must be from 0"));
         check("finance_hosts = \"some\"", Err("line 1: unknown variant"));
         check("[s3]\nuploads = \"s3://b/p\"\nsources = [\"s3://c\", \"s3://b/q\"]", Ok(()));

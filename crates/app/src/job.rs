@@ -3,17 +3,25 @@
 //! [`Ready`] is a job of any kind, as the worker needs it: what it can do, and when it may be left
 //! alone.
 
-pub mod copy;
-pub mod import;
-pub mod loading;
+use std::time::Duration;
 
 use engine::error::{Error, ErrorKind, Side};
 use engine::import::Surroundings;
+use engine::run::failpoint;
 use store::Claimed;
 
 use crate::app::App;
 use crate::service::{copies, imports};
 use import::Gauge;
+
+pub mod copy;
+pub mod import;
+pub mod loading;
+
+/// What the server gets to end the connections of an import that is cancelled; its clean-up tries again.
+const END_MAX: Duration = Duration::from_secs(1);
+/// What the target gets to tell whether an earlier attempt of a copy that is cancelled was complete.
+const DONE_MAX: Duration = Duration::from_secs(5);
 
 /// A job that can begin.
 pub enum Ready {
@@ -51,7 +59,11 @@ impl Ready {
                 }
                 Err(failure) => Err(failure.error),
             },
-            Ready::Copy(copy) => copy.run(surroundings).await,
+            Ready::Copy(copy) => {
+                let outcome = copy.run(surroundings).await;
+                failpoint::pass("copy ended");
+                outcome
+            }
         }
     }
 
@@ -71,12 +83,21 @@ impl Ready {
         }
     }
 
-    /// Ends what the server still executes for a job that was cancelled.
-    pub async fn end(&self) -> Result<(), Error> {
+    /// How long [`Ready::end`] may take.
+    pub fn end_max(&self) -> Duration {
         match self {
-            Ready::Import(import) => import::end(import).await,
-            // The run does so itself, and first of all.
-            Ready::Copy(_) => Ok(()),
+            Ready::Import(_) => END_MAX,
+            Ready::Copy(_) => DONE_MAX,
+        }
+    }
+
+    /// Ends what the server still executes for a job that was cancelled. Gives what the store keeps of a
+    /// success if it was done all the same.
+    pub async fn end(&self) -> Result<Option<String>, Error> {
+        match self {
+            Ready::Import(import) => import::end(import).await.map(|()| None),
+            // The run ends what is executed itself, and first of all.
+            Ready::Copy(copy) => copy.done().await,
         }
     }
 

@@ -9,11 +9,13 @@ pub mod size;
 
 pub mod app;
 pub mod bucket;
+pub mod cause;
 pub mod clock;
 pub mod config;
 pub mod fetch;
 pub mod http;
 pub mod job;
+pub mod private;
 pub mod service;
 pub mod supervisor;
 pub mod worker;

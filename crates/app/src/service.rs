@@ -9,6 +9,7 @@ pub mod jobs;
 pub mod registry;
 pub mod requests;
 pub mod uploads;
+pub mod watchers;
 pub mod watching;
 
 use store::{Conflict, Error as StoreError};
@@ -58,7 +59,7 @@ pub enum Refusal {
     Pending,
     /// The key was used for another request.
     OtherRequest,
-    /// The account waits for as much as it may.
+    /// The account has as much open, or waits for as much, as it may.
     TooMany,
     /// The sender went away: how.
     BrokenOff(String),
@@ -76,9 +77,10 @@ impl From<StoreError> for Refusal {
                 Refusal::Invalid(what)
             }
             StoreError::Conflict(Conflict::InUse) => Refusal::InUse,
+            StoreError::Conflict(Conflict::Full) => Refusal::TooMany,
             StoreError::Conflict(_) => Refusal::Exists,
             StoreError::Finished(_) => Refusal::Ended,
-            other => Refusal::Fault(crate::app::told(&other)),
+            other => Refusal::Fault(crate::cause::told(&other)),
         }
     }
 }

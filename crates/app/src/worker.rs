@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use engine::error::{Error, ErrorKind};
 use engine::import::Surroundings;
+use engine::run::failpoint;
 use engine::run::progress::Progress;
 use engine::run::stop::Stop;
 use store::{Beat, Claimed, Error as StoreError, Outcome};
@@ -18,7 +19,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tracing::Instrument;
 
-use crate::app::{App, Place, told};
+use crate::app::{App, Place};
+use crate::cause::told;
 use crate::clock::random_hex;
 use crate::job::import::{self, Gauge};
 use crate::job::{self, Ready};
@@ -31,8 +33,6 @@ const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// statement go on for one second of it and stops it then: with less time the job would be told to
 /// have ended while the server still executes.
 const CANCEL_MAX: Duration = Duration::from_millis(1500);
-/// What the server gets to end the connections of a job that is cancelled; its clean-up tries again.
-const END_MAX: Duration = Duration::from_secs(1);
 /// What a job gets to end by itself when the service stops and its time is over.
 const STOP_MAX: Duration = Duration::from_millis(1500);
 /// How often a job may be begun before it counts as failed: it may be what kills us.
@@ -121,10 +121,11 @@ async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
     let places = databases.into_iter().map(place).collect();
     let mut held = Vec::new();
     let ended = follow(&app, &claimed, &ready, &stop, Following { began, places, held: &mut held });
-    let ended = ended.await;
+    let mut ended = ended.await;
     if matches!(ended, Ended::Cancelled) {
-        match tokio::time::timeout(END_MAX, ready.end()).await {
-            Ok(Ok(())) => {}
+        match tokio::time::timeout(ready.end_max(), ready.end()).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(text))) => ended = Ended::Run(Ok(text)),
             Ok(Err(error)) => {
                 tracing::warn!(error = error.without_server_text(), "end its connections");
             }
@@ -132,6 +133,7 @@ async fn work(app: Arc<App>, claimed: Claimed, began: Instant, stop: Stop) {
         }
     }
     let is_over = settle(&app, &claimed, ended).await;
+    failpoint::pass("job told");
     if let Err(error) = ready.clean_up(is_over).await {
         tracing::warn!(error = error.without_server_text(), "clean up after a job");
     }

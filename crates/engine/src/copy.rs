@@ -12,27 +12,34 @@ use crate::endpoint::{Endpoint, Family};
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::Surroundings;
 use crate::import::guard::Definer;
-use course::Scope;
+use crate::run::progress::Progress;
+use crate::run::stop::Stop;
 use mssql::SqlServerCourse;
 use mysql::MySqlCourse;
 use past::{Past, Repaired, Wait};
 use report::{Failure, Report, Verified};
+use scope::Scope;
 use throttle::Limits;
 
+pub mod arrival;
 pub mod carrier;
+pub mod check;
 pub mod chunk;
 pub mod comparison;
 pub mod connections;
 pub mod course;
 pub mod data;
 pub mod finding;
+pub mod journal;
 pub mod lane;
 pub mod load;
 pub mod mssql;
 pub mod mysql;
+pub mod outlet;
 pub mod past;
 pub mod report;
 pub mod request;
+pub mod scope;
 pub mod sift;
 pub mod staging;
 pub mod throttle;
@@ -117,6 +124,21 @@ pub async fn compare(
     match course_of(Scope::new(source, target, options, surroundings))? {
         Courses::MySql(course) => Box::pin(comparison::run(&course)).await,
         Courses::SqlServer(course) => Box::pin(comparison::run(&course)).await,
+    }
+}
+
+/// What an earlier attempt of the job in `options` ([`Past::ResumeOf`]) did, if the target shows it; what was being
+/// published otherwise is undone. Copies nothing.
+pub async fn shown(
+    source: &Endpoint,
+    target: &Endpoint,
+    options: &Options,
+) -> Result<Option<Report>> {
+    let surroundings = Surroundings { progress: Progress::new(), stop: Stop::new() };
+    let course = course_of(Scope::new(source, target, options, &surroundings));
+    match course.map_err(|failure| failure.error)? {
+        Courses::MySql(course) => course::before(&course).await,
+        Courses::SqlServer(course) => course::before(&course).await,
     }
 }
 

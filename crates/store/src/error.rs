@@ -89,6 +89,8 @@ pub enum Conflict {
     Idempotency(i64),
     /// A job that has not ended and uses it.
     InUse,
+    /// The account has [`crate::OPEN_JOBS_MAX`] jobs that have not ended.
+    Full,
 }
 
 /// A database's or the operating system's own words; for logs.
@@ -104,6 +106,7 @@ impl fmt::Display for Conflict {
         match self {
             Self::Exists => f.write_str("it exists already"),
             Self::InUse => f.write_str("a job that has not ended uses it"),
+            Self::Full => write!(f, "{} jobs have not ended", crate::OPEN_JOBS_MAX),
             Self::Exclusive(job) => write!(f, "job {job} is not finished"),
             Self::Idempotency(job) => {
                 write!(f, "job {job} has the same idempotency key and another request")

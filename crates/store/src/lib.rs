@@ -41,7 +41,8 @@ pub use job::state::State;
 pub use job::{Idempotency, Job, JobFilter, NewJob};
 pub use key::{AccessKey, Credentials, NewKey};
 pub use limit::{
-    EVENTS_PAGE_MAX, FILTER_MAX, JOB_ID_MAX, JSON_BYTES_MAX, PAGE_MAX, PRUNE_MAX, SECRET_BYTES_MAX,
+    EVENTS_PAGE_MAX, FILTER_MAX, JOB_ID_MAX, JSON_BYTES_MAX, OPEN_JOBS_MAX, PAGE_MAX, PRUNE_MAX,
+    SECRET_BYTES_MAX,
 };
 pub use request::{Begin, Turn};
 pub use seal::rotation::Rotated;

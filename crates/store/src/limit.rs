@@ -12,6 +12,9 @@ pub const JSON_BYTES_MAX: usize = 1 << 20;
 pub const SECRET_BYTES_MAX: usize = 64 << 10;
 /// The most rows a list returns at once; a larger `limit` means this one.
 pub const PAGE_MAX: u32 = 1_000;
+/// The most jobs of an account that have not ended. As many as one page, so that whoever asks for them
+/// sees all.
+pub const OPEN_JOBS_MAX: u32 = PAGE_MAX;
 /// The most events read at once.
 pub const EVENTS_PAGE_MAX: u32 = 1_000;
 /// The most values in one list of a filter; more are refused.

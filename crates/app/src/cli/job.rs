@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
+use engine::import::guard::Definer;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use super::uploads::Page;
 use super::{Exit, connection, copy, print, say};
 use crate::clock::random_uuid;
 use crate::http::native::jobs::{IDEMPOTENCY_KEY, Job, JobState, Jobs};
+use crate::service::copies::LAG_SECONDS_MAX;
 
 pub mod event_stream;
 pub mod watch;
@@ -99,6 +101,17 @@ struct Copy {
     /// SQL Server: leave out and name what a copy does not carry, instead of refusing the copy
     #[arg(long)]
     skip_unsupported: bool,
+    /// DEFINER clauses: keep, strip (the copying account becomes the definer), or USER@HOST [default: as the
+    /// service's settings say]
+    #[arg(long, value_name = "keep|strip|USER@HOST", value_parser = definer)]
+    definer: Option<String>,
+    /// Pause while a replica of the target is more than so many seconds behind, or does not replicate.
+    /// Replicas are those of --replica and of the service's settings, or else those that the target knows
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=LAG_SECONDS_MAX))]
+    max_replica_lag: Option<u64>,
+    /// The id of an instance that is a replica of the target; may be given several times
+    #[arg(long, value_name = "ID")]
+    replica: Vec<String>,
     /// Makes one job of all requests with this key [default: a new one]
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -181,12 +194,26 @@ async fn copy(remote: &Remote, args: &Copy) -> Result<Exit, Trouble> {
         "replace": args.replace,
         "verify": args.verify,
     });
-    // A service of before knows nothing of it.
+    // A service of before knows nothing of these.
     if args.skip_unsupported {
         request["skip_unsupported"] = Value::Bool(true);
     }
+    if let Some(definer) = &args.definer {
+        request["definer"] = json!(definer);
+    }
+    if let Some(seconds) = args.max_replica_lag {
+        request["replica_lag_seconds_max"] = json!(seconds);
+    }
+    if !args.replica.is_empty() {
+        request["replicas"] = json!(args.replica);
+    }
     let document = make(remote, &request, args.idempotency_key.as_deref()).await?;
     made(remote, &document, args.watch, args.server.json).await
+}
+
+/// What becomes of DEFINER clauses, as it was given.
+fn definer(text: &str) -> Result<String, String> {
+    Definer::parse(text).map(|_definer| text.to_owned())
 }
 
 /// Tells of a job that was made, or follows it.

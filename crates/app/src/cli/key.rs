@@ -6,7 +6,8 @@ use store::{Account, Error as StoreError, Store};
 
 use super::serve::Place;
 use super::{Exit, print, say, wait_for};
-use crate::app::{open_store, told};
+use crate::app::open_store;
+use crate::cause::told;
 use crate::clock::Clock;
 use crate::config::Settings;
 

@@ -92,7 +92,7 @@ impl Server {
 impl From<reqwest::Error> for Trouble {
     fn from(error: reqwest::Error) -> Trouble {
         // The URL is known, and the reasons lie below.
-        Trouble::unreachable(crate::app::told(&error.without_url()))
+        Trouble::unreachable(crate::cause::told(&error.without_url()))
     }
 }
 
@@ -169,7 +169,7 @@ impl Remote {
                 say("dbferry: warning: the key and the data go to the service without encryption");
             }
         }
-        let http = http.build().map_err(|error| Trouble::usage(crate::app::told(&error)))?;
+        let http = http.build().map_err(|error| Trouble::usage(crate::cause::told(&error)))?;
         Ok(Remote { http, base, key_id, secret })
     }
 

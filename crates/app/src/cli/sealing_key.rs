@@ -5,7 +5,8 @@ use store::{Rotated, Store};
 
 use super::serve::Place;
 use super::{Exit, say, wait_for};
-use crate::app::{sealing_key, told};
+use crate::app::sealing_key;
+use crate::cause::told;
 use crate::config::Settings;
 
 /// Arguments of `dbferry sealing-key`.

@@ -82,7 +82,7 @@ async fn handle(
             outcome: &outcome,
         };
         if let Err(error) = app.store.append_audit(&entry, app.clock.now_ms()).await {
-            tracing::warn!(error = crate::app::told(&error), "write the audit log");
+            tracing::warn!(error = crate::cause::told(&error), "write the audit log");
         }
     }
     result
@@ -110,9 +110,9 @@ async fn authenticate(app: &App, request: &Request<'_>) -> Result<(String, i64)>
         Err(store::Error::NotFound | store::Error::Invalid { .. }) => {
             return Err(Error::new(Code::AccessKeyNotFound));
         }
-        Err(error) => return Err(fault(&crate::app::told(&error))),
+        Err(error) => return Err(fault(&crate::cause::told(&error))),
     };
-    let secret = known.secret.text().map_err(|error| fault(&crate::app::told(&error)))?;
+    let secret = known.secret.text().map_err(|error| fault(&crate::cause::told(&error)))?;
     let now = app.clock.now_secs();
     credentials.verify(secret, now, request)?;
     // Only who has the secret is told that the key was switched off.
@@ -124,7 +124,7 @@ async fn authenticate(app: &App, request: &Request<'_>) -> Result<(String, i64)>
         Ok(true) => Ok((credentials.key_id, known.account)),
         Ok(false) => Err(Error::new(Code::NonceUsed)),
         Err(store::Error::Invalid { .. }) => Err(Error::invalid("SignatureNonce")),
-        Err(error) => Err(fault(&crate::app::told(&error))),
+        Err(error) => Err(fault(&crate::cause::told(&error))),
     }
 }
 
@@ -161,6 +161,9 @@ async fn import(
         verify: Verify::Checksum,
         // The API has no word for it.
         skip_unsupported: app.settings.copies.skip_unsupported,
+        definer: None,
+        replicas: Vec::new(),
+        replica_lag_seconds_max: None,
         terms: Terms::Cloud,
         request: None,
     };
@@ -307,6 +310,7 @@ fn refused(obstacle: Obstacle) -> Error {
         Obstacle::Ended => Code::ImportStatus,
         // The store takes no such text, so nothing is called that.
         Obstacle::Other(Refusal::Invalid(_)) => Code::InstanceNotFound,
+        Obstacle::Other(Refusal::TooMany) => Code::ThrottlingUser,
         Obstacle::Other(Refusal::Fault(what)) => return fault(&what),
         Obstacle::Other(refusal) => return fault(&format!("{refusal:?}")),
     })

@@ -88,7 +88,7 @@ impl Certificate {
             Ok(Look::Refused(error)) => {
                 tracing::error!(error, "the port's new certificate is not used, the old one is");
             }
-            Err(error) => tracing::error!(error = crate::app::told(&error), "read a certificate"),
+            Err(error) => tracing::error!(error = crate::cause::told(&error), "read a certificate"),
         }
     }
 

@@ -155,7 +155,7 @@ async fn handle(
             outcome,
         };
         if let Err(error) = app.store.append_audit(&entry, app.clock.now_ms()).await {
-            tracing::warn!(error = crate::app::told(&error), "write the audit log");
+            tracing::warn!(error = crate::cause::told(&error), "write the audit log");
         }
     }
     result
@@ -179,16 +179,16 @@ async fn authenticate(app: &App, request: &Request<'_>) -> Result<(String, i64)>
         Ok(_) | Err(store::Error::NotFound | store::Error::Invalid { .. }) => {
             return Err(Error::new(Code::SecretIdNotFound));
         }
-        Err(error) => return Err(fault(&crate::app::told(&error))),
+        Err(error) => return Err(fault(&crate::cause::told(&error))),
     };
-    let secret = known.secret.text().map_err(|error| fault(&crate::app::told(&error)))?;
+    let secret = known.secret.text().map_err(|error| fault(&crate::cause::told(&error)))?;
     let now = app.clock.now_secs();
     credentials.verify(secret, now, request)?;
     if let Some(nonce) = credentials.nonce {
         let (key_id, at) = (&credentials.key_id, credentials.timestamp);
         let once = format!("{nonce} {}", v1_signature(request));
         let is_new = app.store.remember_nonce(key_id, &once, at, now).await;
-        if !is_new.map_err(|error| fault(&crate::app::told(&error)))? {
+        if !is_new.map_err(|error| fault(&crate::cause::told(&error)))? {
             return Err(Error::new(Code::SignatureFailure));
         }
     }

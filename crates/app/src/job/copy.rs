@@ -3,10 +3,11 @@
 //!
 //! Each attempt has a tag of its own and takes over what those before it have left: what of theirs is
 //! still under way finds none of its tables any more. Promises: what the target shows is replaced
-//! wholly or not at all, and a job that is over leaves nothing behind.
+//! wholly or not at all, and once: the target remembers until the store knows. A job that is over leaves
+//! nothing behind.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use engine::copy::chunk::CHUNK_BYTES;
 use engine::copy::course::PUBLISHING;
@@ -44,8 +45,8 @@ pub struct Ready {
     /// How the names of what all attempts make on the target begin.
     names: String,
     source_bytes: Option<u64>,
-    /// The engine has come to its end, and has tidied up behind itself.
-    is_tidy: AtomicBool,
+    /// Nobody has worked on the job before.
+    is_first: bool,
 }
 
 /// Gathers what the run needs; the passwords leave the store here.
@@ -59,13 +60,17 @@ pub async fn prepare(app: &App, claimed: &Claimed) -> Result<Ready, Error> {
     // The number begins with a letter that the digits do not have.
     let tags = format!("{}n", job.public_id.get(..TAG_DIGITS).unwrap_or(&job.public_id));
     let tag = format!("{tags}{}", job.attempt);
+    let mut options = options(app, &payload, target.engine, (tag, Past::ResumeOf(tags.clone())))?;
+    if options.throttle.lag_seconds_max.is_some() {
+        options.throttle.replicas = replicas(app, &payload, &target).await?;
+    }
     Ok(Ready {
         source: instances::as_administrator(app, &source).await.map_err(refused)?,
         target: instances::as_administrator(app, &target).await.map_err(refused)?,
-        options: options(app, &payload, target.engine, (tag, Past::ResumeOf(tags.clone()))),
+        options,
         names: format!("{PREFIX}{tags}"),
         source_bytes: payload.source_bytes,
-        is_tidy: AtomicBool::new(false),
+        is_first: job.attempt <= 1,
     })
 }
 
@@ -82,10 +87,17 @@ fn options(
     payload: &Payload,
     engine: store::Engine,
     (tag, past): (String, Past),
-) -> Options {
+) -> Result<Options, Error> {
+    let settings = &app.settings.copies;
+    let definer = payload.definer.as_deref().map_or_else(|| settings.definer(), Definer::parse);
+    let mut throttle = settings.limits(instances::family(engine));
+    if let Some(own) = payload.replica_lag_seconds_max {
+        let seconds = throttle.lag_seconds_max.map_or(own, |seconds| seconds.min(own));
+        throttle.lag_seconds_max = Some(seconds);
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lanes = if app.settings.lanes == 0 { cores } else { app.settings.lanes };
-    Options {
+    Ok(Options {
         databases: payload.pairs(),
         lanes: lanes.min(LANES_MAX),
         verify: match payload.verify {
@@ -94,15 +106,35 @@ fn options(
             Verify::Checksum => Verified::Checksum,
         },
         replace: payload.replace,
-        definer: Definer::Keep,
+        definer: definer.map_err(|_| faulty("read what becomes of definers"))?,
         load_data: true,
         chunk_bytes: CHUNK_BYTES,
         collations: BTreeMap::new(),
         skip_unsupported: payload.skip_unsupported,
-        throttle: app.settings.copies.limits(instances::family(engine)),
+        throttle,
         tag,
         past,
+    })
+}
+
+/// The replicas that the request and the settings name; without any, the target is asked for them.
+async fn replicas(app: &App, payload: &Payload, target: &Instance) -> Result<Vec<Endpoint>, Error> {
+    let mut endpoints = Vec::new();
+    for replica in &payload.replicas {
+        let replica = one(app, target.account, &replica.id, replica.created_at).await?;
+        endpoints.push(instances::as_administrator(app, &replica).await.map_err(refused)?);
     }
+    let settings = app.settings.copies.replicas.get(&target.id).into_iter().flatten();
+    let is_named = |id: &&String| payload.replicas.iter().any(|replica| replica.id == **id);
+    for id in settings.filter(|id| !is_named(id)) {
+        let replica = instances::any(app, target.account, id).await.map_err(|refusal| {
+            let mut error = refused(refusal);
+            error.message = format!("the replica {id} of the settings: {}", error.message);
+            error
+        })?;
+        endpoints.push(instances::as_administrator(app, &replica).await.map_err(refused)?);
+    }
+    Ok(endpoints)
 }
 
 impl Ready {
@@ -117,13 +149,6 @@ impl Ready {
     /// Runs the copy; gives what the store keeps of a success.
     pub async fn run(&self, surroundings: &Surroundings) -> Result<String, Error> {
         let outcome = copy::run(&self.source, &self.target, &self.options, surroundings).await;
-        let report = match &outcome {
-            Ok(report) => report,
-            Err(failure) => failure.report.as_ref(),
-        };
-        // A server that went away may be back when the job's end is told.
-        let is_tidy = report.left_behind.is_empty() && !report.resumable && report.published;
-        self.is_tidy.store(is_tidy, Ordering::Relaxed);
         outcome.map(|report| succeeded(&report)).map_err(|failure| {
             let mut error = self.in_their_words(failure.error);
             if error.side == Side::Source {
@@ -134,6 +159,16 @@ impl Ready {
             }
             error
         })
+    }
+
+    /// What the store keeps of a job that was cancelled before its worker saw that an earlier attempt had done
+    /// all of it; nothing if none had.
+    pub async fn done(&self) -> Result<Option<String>, Error> {
+        if self.is_first {
+            return Ok(None);
+        }
+        let shown = copy::shown(&self.source, &self.target, &self.options).await?;
+        Ok(shown.map(|report| succeeded(&report)))
     }
 
     /// An error that names the databases as who asked for the copy knows them.
@@ -194,12 +229,10 @@ impl Ready {
         (text, u8::try_from(percent).unwrap_or(0))
     }
 
-    /// Removes what a job that is over has left. Until then the next attempt goes on with it.
+    /// Removes what a job that is over has left. Until then the next attempt goes on with it, or sees that
+    /// there is nothing to do.
     pub async fn clean_up(&self, is_over: bool) -> Result<(), Error> {
-        match is_over && !self.is_tidy.load(Ordering::Relaxed) {
-            true => self.tidy().await,
-            false => Ok(()),
-        }
+        if is_over { self.tidy().await } else { Ok(()) }
     }
 }
 

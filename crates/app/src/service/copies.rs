@@ -10,14 +10,16 @@
 //!
 //! Deliberately not here: copying itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use engine::copy::request;
+use engine::copy::throttle::REPLICAS_MAX;
 use engine::endpoint::Family;
+use engine::import::guard::Definer;
 use serde::{Deserialize, Serialize};
 use store::{
-    Cancelled, Error as StoreError, Idempotency, Instance, Job, JobFilter, NewJob, Page, State,
-    Turn,
+    Cancelled, Conflict, Error as StoreError, Idempotency, Instance, Job, JobFilter, NewJob, Page,
+    State, Turn,
 };
 use utoipa::ToSchema;
 
@@ -35,6 +37,10 @@ pub const KIND: &str = "copy";
 const NAME_MAX: usize = 64;
 /// The same of SQL Server.
 const SQL_SERVER_NAME_MAX: usize = 128;
+/// Characters of what says what becomes of DEFINER clauses.
+const DEFINER_MAX: usize = 320;
+/// Seconds that a replica may be behind: a day.
+pub const LAG_SECONDS_MAX: u64 = 86_400;
 /// Bytes of a gigabyte, as storage is registered.
 const GIB: u64 = 1 << 30;
 
@@ -53,6 +59,12 @@ pub struct NewCopy {
     pub verify: Verify,
     /// Of SQL Server what is not carried is left out and named.
     pub skip_unsupported: bool,
+    /// What becomes of DEFINER clauses: `keep`, `strip` or `USER@HOST`. Without it the settings say it.
+    pub definer: Option<String>,
+    /// Replicas of the target that are asked besides those of the settings, by their ids.
+    pub replicas: Vec<String>,
+    /// Seconds that a replica may be behind; the settings may say fewer.
+    pub replica_lag_seconds_max: Option<u64>,
     /// Which rules hold.
     pub terms: Terms,
     /// The request, if it may come again.
@@ -105,6 +117,24 @@ pub struct Payload {
     /// Of SQL Server what is not carried is left out and named.
     #[serde(default)]
     pub skip_unsupported: bool,
+    /// What becomes of DEFINER clauses, if the request says it.
+    #[serde(default)]
+    pub definer: Option<String>,
+    /// Replicas of the target that the request names.
+    #[serde(default)]
+    pub replicas: Vec<Replica>,
+    /// Seconds that a replica may be behind, if the request says it.
+    #[serde(default)]
+    pub replica_lag_seconds_max: Option<u64>,
+}
+
+/// An instance that is a replica of a copy's target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// Its id.
+    pub id: String,
+    /// When it was registered.
+    pub created_at: i64,
 }
 
 /// Copies that were asked for when there was no choice.
@@ -305,6 +335,8 @@ pub async fn create(app: &App, account: i64, new: NewCopy) -> Result<Copy, Obsta
     let source = one(app, account, &new.source).await?;
     check_instances(new.terms, &source, &target)?;
     check_names(&new, target.engine)?;
+    check_definer(&new, target.engine)?;
+    let replicas = replicas(app, &new, (&source, &target)).await?;
     let doing = doing(app, account).await?;
     if doing.contains_key(&source.id) || doing.contains_key(&target.id) {
         return Err(Obstacle::Busy);
@@ -324,6 +356,9 @@ pub async fn create(app: &App, account: i64, new: NewCopy) -> Result<Copy, Obsta
         replace: new.replace,
         verify: new.verify,
         skip_unsupported: new.skip_unsupported && target.engine == store::Engine::SqlServer,
+        definer: new.definer.clone(),
+        replicas,
+        replica_lag_seconds_max: new.replica_lag_seconds_max,
     };
     let job = enqueue(app, account, (&source, &target), &payload, new.request.as_ref()).await?;
     give_way(app, &job).await?;
@@ -353,6 +388,7 @@ async fn enqueue(
     };
     match app.store.enqueue(account, &job, app.clock.now_ms()).await {
         Ok(enqueued) => Ok(enqueued.job),
+        Err(StoreError::Conflict(Conflict::Full)) => Err(Refusal::TooMany.into()),
         Err(StoreError::Conflict(_)) => Err(Obstacle::Busy),
         Err(error) => Err(error.into()),
     }
@@ -398,6 +434,49 @@ fn check_names(new: &NewCopy, engine: store::Engine) -> Result<(), Obstacle> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether DEFINER clauses can become what is asked for.
+fn check_definer(new: &NewCopy, engine: store::Engine) -> Result<(), Obstacle> {
+    let Some(text) = &new.definer else { return Ok(()) };
+    let has_definers = instances::family(engine) == Family::MySql;
+    let is_one = text.chars().count() <= DEFINER_MAX && Definer::parse(text).is_ok();
+    match has_definers && is_one {
+        true => Ok(()),
+        false => Err(Refusal::Invalid("definer").into()),
+    }
+}
+
+/// The replicas that a request names. Whether they replicate the target shows when the copy begins.
+async fn replicas(
+    app: &App,
+    new: &NewCopy,
+    (source, target): (&Instance, &Instance),
+) -> Result<Vec<Replica>, Obstacle> {
+    let is_asked = !new.replicas.is_empty() || new.replica_lag_seconds_max.is_some();
+    if is_asked && instances::family(target.engine) != Family::MySql {
+        return Err(Refusal::Invalid("replica_lag_seconds_max").into());
+    }
+    let own = new.replica_lag_seconds_max;
+    let is_limited = own.is_some() || app.settings.copies.replica_lag_seconds_max > 0;
+    let is_limit = own.is_none_or(|seconds| (1..=LAG_SECONDS_MAX).contains(&seconds));
+    if !is_limit || !(new.replicas.is_empty() || is_limited) {
+        return Err(Refusal::Invalid("replica_lag_seconds_max").into());
+    }
+    let unlike: HashSet<&String> = new.replicas.iter().collect();
+    if unlike.len() < new.replicas.len() || new.replicas.len() > REPLICAS_MAX {
+        return Err(Refusal::Invalid("replicas").into());
+    }
+    let mut found = Vec::new();
+    for id in &new.replicas {
+        let replica = one(app, target.account, id).await?;
+        let is_other = replica.id != source.id && replica.id != target.id;
+        if !is_other || instances::family(replica.engine) != Family::MySql {
+            return Err(Refusal::Invalid("replicas").into());
+        }
+        found.push(Replica { id: replica.id, created_at: replica.created_at });
+    }
+    Ok(found)
 }
 
 fn ill_named(terms: Terms) -> Obstacle {
@@ -503,10 +582,10 @@ async fn give_way(app: &App, job: &Job) -> Result<(), Obstacle> {
 
 async fn unfinished(app: &App, account: i64) -> Result<Vec<Job>, Refusal> {
     let filter = JobFilter { states: &[State::Queued, State::Running], ..JobFilter::ALL };
-    Ok(app.store.jobs(account, &filter, 0, store::PAGE_MAX).await?.items)
+    Ok(app.store.jobs(account, &filter, 0, store::OPEN_JOBS_MAX).await?.items)
 }
 
-/// What unfinished jobs do with an account's instances; of those jobs at most [`store::PAGE_MAX`].
+/// What unfinished jobs do with an account's instances; which are at most [`store::OPEN_JOBS_MAX`].
 /// A job that waits counts: whoever asked for it looks at once whether it has ended.
 pub async fn doing(app: &App, account: i64) -> Result<HashMap<String, Doing>, Refusal> {
     let mut doing = HashMap::new();

@@ -245,7 +245,7 @@ async fn running_twin(
         states: &[State::Queued, State::Running],
         ..JobFilter::ALL
     };
-    let jobs = app.store.jobs(account, &filter, 0, store::PAGE_MAX).await?;
+    let jobs = app.store.jobs(account, &filter, 0, store::OPEN_JOBS_MAX).await?;
     let twin = jobs.items.into_iter().find(|job| job.exclusive_key.as_deref() == Some(exclusive));
     twin.map(Import::of).transpose()
 }

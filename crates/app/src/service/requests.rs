@@ -7,7 +7,8 @@
 use store::{Begin, Turn};
 
 use super::Refusal;
-use crate::app::{App, told};
+use crate::app::App;
+use crate::cause::told;
 
 /// Milliseconds that an answer is kept.
 const KEPT_MS: i64 = 86_400_000;

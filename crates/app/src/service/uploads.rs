@@ -266,7 +266,7 @@ async fn is_needed(app: &App, account: i64, storage_key: &str) -> Result<bool, R
         states: &[State::Queued, State::Running],
         ..JobFilter::ALL
     };
-    let jobs = app.store.jobs(account, &filter, 0, store::PAGE_MAX).await?;
+    let jobs = app.store.jobs(account, &filter, 0, store::OPEN_JOBS_MAX).await?;
     Ok(jobs.items.iter().any(|job| {
         let payload: Option<Payload> = serde_json::from_str(&job.payload).ok();
         payload.is_some_and(|payload| payload.storage_key == storage_key)

@@ -57,8 +57,12 @@ impl Pair {
     }
 
     fn start_in(options: &[&str], environment: &[(&str, &str)]) -> Pair {
-        let site = Site::start_in(options, environment);
-        let target = Server::start_with(Flavor::MariaDb, &sameness::options()).unwrap();
+        Pair::start_on(Flavor::MariaDb, options, environment)
+    }
+
+    fn start_on(flavor: Flavor, options: &[&str], environment: &[(&str, &str)]) -> Pair {
+        let site = Site::start_on(flavor, options, environment);
+        let target = Server::start_with(flavor, &sameness::options()).unwrap();
         site.register(TARGET, &site.key, &target.url(None), &[]);
         site.look_at(TARGET, &site.key);
         site.look_at(SOURCE, &site.key);
@@ -105,8 +109,9 @@ const THERE: &str = "
     INSERT INTO shop.customers VALUES (1,'Größe \\'1\\'',1.5),(2,'客户二',NULL),(3,'',-7.25);
     CREATE TABLE shop.orders (id INT AUTO_INCREMENT PRIMARY KEY, customer INT, note TEXT,
         KEY (customer), FOREIGN KEY (customer) REFERENCES shop.customers (id));
-    INSERT INTO shop.orders (customer, note) SELECT seq % 3 + 1, CONCAT('note ', seq) FROM
-        seq_1_to_3000;
+    INSERT INTO shop.orders (customer, note) WITH RECURSIVE d AS (SELECT 0 AS n UNION ALL SELECT n + 1
+        FROM d WHERE n < 99) SELECT b.n % 3 + 1, CONCAT('note ', 100 * a.n + b.n) FROM d a, d b WHERE
+        a.n < 30;
     CREATE VIEW shop.owed AS SELECT id FROM shop.customers WHERE balance < 0;
     CREATE TRIGGER shop.noted BEFORE INSERT ON shop.orders FOR EACH ROW
         SET NEW.note = UPPER(NEW.note);

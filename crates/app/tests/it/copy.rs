@@ -19,7 +19,7 @@ mod keys;
 mod refusals;
 mod resume;
 mod snapshot;
-mod throttle;
+pub(crate) mod throttle;
 
 /// A source and a target.
 pub(crate) struct Pair {

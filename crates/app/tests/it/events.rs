@@ -13,7 +13,7 @@ use crate::service::{Key, Site};
 /// Does not end by itself while a test waits.
 const SLOW: &[u8] = b"CREATE TABLE slow (id INT);\nSELECT SLEEP(600);\n";
 /// Streams that one account may have open.
-const STREAMS_MAX: usize = app::service::watching::ACCOUNT_MAX;
+const STREAMS_MAX: usize = app::service::watchers::ACCOUNT_MAX;
 
 /// An open stream of events.
 struct Stream {

@@ -40,12 +40,13 @@ fn dump() -> String {
 
 /// Where the first service stands still in a copy: with tables made, with rows brought, and around the
 /// moment from which the target shows them.
-const COPY_PLACES: [&str; 5] = [
+const COPY_PLACES: [&str; 6] = [
     "programs tried:1:stop",
     "rows copied:1:stop",
     "before exchange:1:stop",
     "after exchange:1:stop",
     "programs made:1:stop",
+    "copy settled:1:stop",
 ];
 /// Of the copy's source.
 const SHOP: &str = "CREATE DATABASE shop; USE shop; CREATE TABLE orders (id INT PRIMARY KEY, note VARCHAR(40), KEY \

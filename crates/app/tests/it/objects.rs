@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::interrupt::wait_until;
 use crate::native::{self, is_over, job_when};
+use crate::refusals::{self, signer};
 use crate::sameness::{self, dbferry};
 use crate::service::{INSTANCE, Site};
 
@@ -281,6 +282,12 @@ fn jobs_read_the_buckets_that_the_settings_allow_and_no_others() {
         assert!(document["detail"].as_str().unwrap().contains(part), "{url}: {document}");
         no_secrets(&document.to_string());
     }
+    // Tencent's dialect takes of its callers only what a browser could open.
+    let asked = json!({"InstanceId": INSTANCE, "CosUrl": "s3://dumps/open/a.sql", "DbName": "imp",
+        "User": "root", "Password": ""});
+    let asked = signer(&site).post("CreateDBImportJob", asked.to_string().as_bytes(), false);
+    let message = refusals::check(&site, &asked, "InvalidParameter");
+    assert!(message.contains("do not let jobs read"), "{message}");
     let (status, document) = create(&site, "s3://dumps/open/a.sql");
     assert_eq!(status, 201, "{document}");
     let ended = job_when(&site, document["id"].as_str().unwrap(), is_over);

@@ -39,7 +39,7 @@ fn send(site: &Site, request: &[u8]) -> (u16, String) {
 
 /// Sends a request to Tencent's API that has to be answered with that code.
 #[track_caller]
-fn check(site: &Site, request: &[u8], expected: &str) -> String {
+pub(crate) fn check(site: &Site, request: &[u8], expected: &str) -> String {
     let (status, body) = send(site, request);
     assert_eq!(status, 200, "{body}");
     let document: Value = serde_json::from_str(&body).unwrap();

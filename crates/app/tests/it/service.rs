@@ -1,4 +1,4 @@
-//! `dbferry serve` as a child of a test, beside a real MariaDB and with a key, an instance and files.
+//! `dbferry serve` as a child of a test, beside a real server and with a key, an instance and files.
 //!
 //! Promises: a started service listens; a dropped one is killed; what it said is shown when a test
 //! fails. Everything goes through the program's own commands and its port.
@@ -157,7 +157,12 @@ impl Site {
 
     /// The same with these variables in its environment.
     pub(crate) fn start_in(options: &[&str], environment: &[(&str, &str)]) -> Site {
-        let server = Server::start_with(Flavor::MariaDb, &sameness::options()).unwrap();
+        Site::start_on(Flavor::MariaDb, options, environment)
+    }
+
+    /// The same with another kind of server.
+    pub(crate) fn start_on(flavor: Flavor, options: &[&str], environment: &[(&str, &str)]) -> Site {
+        let server = Server::start_with(flavor, &sameness::options()).unwrap();
         server.sql("CREATE DATABASE imp").unwrap();
         Site::start_at(server, None, options, environment)
     }
@@ -251,6 +256,11 @@ impl Site {
     /// What the next [`Site::restart`] leaves out of the environment: all that it began with.
     pub(crate) fn forget_environment(&mut self) {
         self.environment.clear();
+    }
+
+    /// What the next [`Site::restart`] puts into the environment besides.
+    pub(crate) fn set_environment(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Waits until the service has ended by itself.

@@ -7,10 +7,10 @@
 
 use std::fmt::Debug;
 
+use super::check::{Check, Sum};
 use super::chunk::Chunk;
 use super::connections::Kill;
-use super::lane::Outlet;
-use super::verify::{Check, Sum};
+use super::outlet::Outlet;
 use crate::error::{Result, Side};
 
 /// A table on its way.
@@ -101,7 +101,7 @@ pub trait Carrier: Clone + Debug + Send + Sync + 'static {
         check: &Check,
     ) -> impl Future<Output = Result<Sum>> + Send;
 
-    /// The keys of the first rows of a chunk that differ, up to [`super::verify::KEYS_MAX`], as
+    /// The keys of the first rows of a chunk that differ, up to [`super::check::KEYS_MAX`], as
     /// `column=value`.
     fn differing(
         source: &mut Self::Conn,

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::arrival::Arrived;
 use super::carrier::{Carrier, Task};
-use super::course::{Course, Scope, ended, or_stopped};
-use super::data::Arrived;
+use super::course::{Course, ended, or_stopped};
 use super::load::shown;
 use super::report::{Failure, Report, TableReport, Verified};
+use super::scope::Scope;
 use super::{Options, verify};
 use crate::error::{Error, ErrorKind, Result, Side};
 

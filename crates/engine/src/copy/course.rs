@@ -3,43 +3,25 @@
 //! Look at both sides, repair what died, stage what the rows go into, bring and compare them
 //! ([`super::load`]), finish, publish, tidy. Promises: until [`Course::publish`] the work can be stopped at
 //! any moment; after an error all connections are ended, and nothing is left on the target but what another
-//! copy goes on with, or what the report names.
+//! copy goes on with, or what the report names. A job's copy is done once: an attempt that finds that an
+//! earlier one is shown has nothing to do. What tells that stays on the target until the job's end is known
+//! ([`super::Options::past`]).
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::carrier::Carrier;
-use super::connections::Connections;
 use super::load::{self, Load};
-use super::past::Repaired;
+use super::past::{Past, Repaired, Shown, Wait};
 use super::report::{Failure, Report};
-use super::throttle::{self, Throttle, Watcher};
-use super::{LANES_MAX, Options, staging};
-use crate::endpoint::Endpoint;
+use super::scope::Scope;
+use super::throttle::{self, Watcher};
+use super::{Options, staging};
 use crate::error::{Error, ErrorKind, Result, Side};
-use crate::import::Surroundings;
 use crate::run::failpoint;
 use crate::run::stop::Stop;
 
 /// What a copy says it does while the target's databases change places. Then it is not to be dropped.
 pub const PUBLISHING: &str = "publishing";
-
-/// What a copy is of and with.
-#[derive(Debug)]
-pub struct Scope<'a> {
-    /// The server that is read.
-    pub source: &'a Endpoint,
-    /// The server that is written.
-    pub target: &'a Endpoint,
-    /// What to copy, and how.
-    pub options: &'a Options,
-    /// Who looks on, and may stop it.
-    pub surroundings: &'a Surroundings,
-    /// Where every connection is noted that works for long.
-    pub connections: Connections,
-    /// Says when work may begin.
-    pub throttle: Throttle,
-}
 
 /// What the steps of a copy are to one family of servers.
 pub trait Course: Sync {
@@ -59,6 +41,14 @@ pub trait Course: Sync {
 
     /// Asks both sides what they are and hold, and refuses what cannot go well. Makes nothing.
     fn look(&self, report: &mut Report) -> impl Future<Output = Result<Self::Known>> + Send;
+
+    /// Undoes what copies of these tags were publishing when they died, and gives what one of them shows: the
+    /// target is then as it was before, or as it is to be. Those that live after `wait` are an error.
+    fn settle(
+        &self,
+        is_one: &(dyn Fn(&str) -> bool + Sync),
+        wait: Wait,
+    ) -> impl Future<Output = Result<Option<Shown>>> + Send;
 
     /// Tidies up after copies that died, as far as this one does not go on with them.
     fn repair_past(&self) -> impl Future<Output = Result<Vec<Repaired>>> + Send;
@@ -84,16 +74,17 @@ pub trait Course: Sync {
         report: &mut Report,
     ) -> impl Future<Output = Result<Self::Prepared>> + Send;
 
-    /// Lets the target show the copy, and says [`PUBLISHING`] before it begins to. Not stopped half-way;
-    /// where it fails, [`Course::tidy`] goes back.
+    /// Lets the target show the copy, and says [`PUBLISHING`] before it begins to; the journal keeps what has
+    /// been done until then. Not stopped half-way; where it fails, [`Course::settle`] goes back.
     fn publish(
         &self,
         known: &Self::Known,
         prepared: Self::Prepared,
+        report: &Report,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Removes what this copy has made for its own use, and goes back where it was publishing. Waits for its
-    /// connections to be gone.
+    /// Removes what this copy has made for its own use, and goes back where it was publishing; that a job's
+    /// copy is shown stays written. Waits for its connections to be gone.
     fn tidy(&self) -> impl Future<Output = Result<()>> + Send;
 
     /// Says what would be copied, as far as asking tells.
@@ -103,44 +94,36 @@ pub trait Course: Sync {
     fn compare(&self, report: &mut Report) -> impl Future<Output = Result<()>> + Send;
 }
 
-impl<'a> Scope<'a> {
-    /// Nothing is connected yet.
-    pub fn new(
-        source: &'a Endpoint,
-        target: &'a Endpoint,
-        options: &'a Options,
-        surroundings: &'a Surroundings,
-    ) -> Scope<'a> {
-        let throttle = Throttle::new(&options.throttle, Arc::clone(&surroundings.progress));
-        let connections = Connections::default();
-        Scope { source, target, options, surroundings, connections, throttle }
-    }
-
-    /// How many readers are wanted: one more than lanes, it walks ahead of them.
-    pub fn readers(&self) -> usize {
-        self.options.lanes.clamp(1, LANES_MAX) + 1
-    }
-
-    /// The databases' names on the source.
-    pub fn source_names(&self) -> impl Iterator<Item = &str> {
-        self.options.databases.iter().map(|(from, _)| from.as_str())
-    }
-
-    /// A report of which nothing is done.
-    pub fn report(&self) -> Report {
-        Report { lanes: self.options.lanes, ..Report::default() }
-    }
-}
-
 /// Copies.
 pub async fn run<C: Course>(course: &C) -> std::result::Result<Report, Failure> {
     let (scope, began) = (course.scope(), Instant::now());
+    let stop = &scope.surroundings.stop;
     let mut report = scope.report();
-    let outcome = all(course, &mut report).await;
+    let outcome = match or_stopped(stop, before(course)).await {
+        Ok(Some(done)) => return Ok(done),
+        Ok(None) => all(course, &mut report, began).await,
+        Err(error) => Err(error),
+    };
     scope.surroundings.progress.set_pause(None);
+    measure(scope, began, &mut report);
+    ended(outcome, report)
+}
+
+/// What an earlier attempt of the same job did, if the target shows it; nothing for what is no job. If not, it
+/// shows again what it showed before the job: only then the target can be looked at.
+pub async fn before<C: Course>(course: &C) -> Result<Option<Report>> {
+    let Options { past, databases, .. } = course.scope().options;
+    if !matches!(past, Past::ResumeOf(_)) {
+        return Ok(None);
+    }
+    // Of the attempts of one job only the last has the right to write.
+    let shown = course.settle(&|tag| past.concerns(tag), Wait::Ended).await?;
+    Ok(shown.filter(|shown| shown.databases == *databases).map(|shown| shown.report))
+}
+
+fn measure(scope: &Scope<'_>, began: Instant, report: &mut Report) {
     report.throttle = (!scope.options.throttle.is_none()).then(|| scope.throttle.report());
     report.seconds = began.elapsed().as_secs_f64();
-    ended(outcome, report)
 }
 
 /// Only says what would be copied.
@@ -159,7 +142,7 @@ pub fn ended(outcome: Result<()>, report: Report) -> std::result::Result<Report,
     }
 }
 
-async fn all<C: Course>(course: &C, report: &mut Report) -> Result<()> {
+async fn all<C: Course>(course: &C, report: &mut Report, began: Instant) -> Result<()> {
     let scope = course.scope();
     let stop = &scope.surroundings.stop;
     let known = or_stopped(stop, course.look(report)).await?;
@@ -170,7 +153,8 @@ async fn all<C: Course>(course: &C, report: &mut Report) -> Result<()> {
     let outcome = match prepared {
         Ok(prepared) => {
             report.resumable = false;
-            course.publish(&known, prepared).await
+            measure(scope, began, report);
+            show(course, &known, prepared, report).await
         }
         Err(error) => {
             report.resumable &= scope.options.past.is_kept() && is_break(&error);
@@ -191,6 +175,23 @@ async fn all<C: Course>(course: &C, report: &mut Report) -> Result<()> {
         report.notes.push(format!("not tidied up ({why}): run dbferry repair"));
     }
     outcome
+}
+
+/// Publishes. Where that fails, its last answer may have been lost, and not its work.
+async fn show<C: Course>(
+    course: &C,
+    known: &C::Known,
+    prepared: C::Prepared,
+    report: &Report,
+) -> Result<()> {
+    let Err(error) = course.publish(known, prepared, report).await else { return Ok(()) };
+    let scope = course.scope();
+    scope.connections.end().await;
+    match course.settle(&|tag| tag == scope.options.tag, Wait::ForDead).await {
+        Ok(Some(_shown)) => Ok(()),
+        // What is not settled now is when it is tidied up, here or by who has taken over.
+        Ok(None) | Err(_) => Err(error),
+    }
 }
 
 /// Everything up to a verified copy in the staging databases.

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
+use super::arrival::{Arrived, News, Told};
 use super::carrier::{Carrier, Task};
 use super::chunk::Chunk;
 use super::connections::Connections;
-use super::lane::{self, Copied, Shared};
+use super::lane::{self, Shared};
 use super::sift::Part;
 use super::throttle::Throttle;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -51,27 +52,6 @@ pub struct Parts<C: Carrier> {
     pub sifted: Vec<Option<Vec<Part>>>,
 }
 
-/// What became of a table.
-#[derive(Clone, Debug, Default)]
-pub struct Arrived {
-    /// Its chunks.
-    pub chunks: Vec<Chunk>,
-    /// How many of them are in.
-    pub done: usize,
-    /// There will be no more chunks.
-    pub is_cut: bool,
-    /// Rows that are in.
-    pub rows: u64,
-    /// Those of them that an earlier copy had brought.
-    pub rows_kept: u64,
-    /// Bytes of their text.
-    pub bytes: u64,
-    /// Warnings of the target.
-    pub warnings: u64,
-    /// Seconds its keys took.
-    pub index_seconds: f64,
-}
-
 /// Everything but the last keys.
 #[derive(Debug)]
 pub struct Rows<C: Carrier> {
@@ -98,21 +78,6 @@ impl Builders {
         }
         Ok(took)
     }
-}
-
-/// What the walker and the lanes tell.
-#[derive(Debug)]
-pub enum Told {
-    /// A chunk of this table is to be copied.
-    Cut(usize, Chunk),
-    /// A chunk of this table, of so many rows, need not be copied.
-    Kept(usize, Chunk, u64),
-    /// There are no more chunks of this table.
-    Walked(usize),
-    /// A chunk is in.
-    Copied(Copied),
-    /// One of them cannot go on.
-    Failed(Error),
 }
 
 /// Copies all rows.
@@ -179,37 +144,15 @@ async fn follow(
                 )))
             }
         };
-        let index = match next {
+        let (index, news) = match next {
             None => return Ok(tables),
             Some(Told::Failed(error)) => return Err(error),
-            Some(Told::Cut(index, chunk)) => {
-                tables[index].chunks.push(chunk);
-                continue;
-            }
-            Some(Told::Kept(index, chunk, rows)) => {
-                let table = &mut tables[index];
-                table.chunks.push(chunk);
-                table.done += 1;
-                table.rows += rows;
-                table.rows_kept += rows;
-                continue;
-            }
-            Some(Told::Walked(index)) => {
-                tables[index].is_cut = true;
-                index
-            }
-            Some(Told::Copied(copied)) => {
-                failpoint::pass("chunk copied");
-                let table = &mut tables[copied.job];
-                table.done += 1;
-                table.rows += copied.rows;
-                table.bytes += copied.bytes;
-                table.warnings += copied.warnings;
-                copied.job
-            }
+            Some(Told::Of(index, news)) => (index, news),
         };
-        let table = &tables[index];
-        let is_in = table.is_cut && table.done == table.chunks.len();
+        if matches!(news, News::Copied { .. }) {
+            failpoint::pass("chunk copied");
+        }
+        let is_in = tables[index].take(news);
         if is_in && !keys[index].is_empty() && to_build.send(index).await.is_err() {
             return Err(Error::new(ErrorKind::Internal, Side::Internal, "nobody builds keys"));
         }
@@ -241,9 +184,9 @@ async fn walk<C: Carrier>(
             };
             let Some(Part { chunk, kept }) = part else { break };
             let is_heard = match kept {
-                Some(rows) => teller.send(Told::Kept(index, chunk, rows)).await.is_ok(),
+                Some(rows) => teller.send(Told::Of(index, News::Kept(chunk, rows))).await.is_ok(),
                 None => {
-                    teller.send(Told::Cut(index, chunk.clone())).await.is_ok()
+                    teller.send(Told::Of(index, News::Cut(chunk.clone()))).await.is_ok()
                         && chunks.send((index, chunk)).await.is_ok()
                 }
             };
@@ -252,7 +195,7 @@ async fn walk<C: Carrier>(
             }
         }
         // Whoever does not hear it has ended by an error that is told elsewhere.
-        let _ = teller.send(Told::Walked(index)).await;
+        let _ = teller.send(Told::Of(index, News::Walked)).await;
     }
     Ok(())
 }

@@ -4,12 +4,12 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result, Side};
 
 /// Something that the target cannot be given as it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
     /// Where: `database.table`, with the column or key, or what kind of object.
     pub object: String,
@@ -18,7 +18,7 @@ pub struct Finding {
     /// What to do about it; nothing is known to do if it is empty.
     pub proposal: String,
     /// What the target said to it; may quote values.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_message: Option<String>,
 }
 

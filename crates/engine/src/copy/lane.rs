@@ -1,6 +1,6 @@
 //! One lane: a reader of the source and a writer of the target, side by side.
 //!
-//! The reader makes batches while the writer has one committed; at most [`AHEAD`] wait between them.
+//! The reader makes batches while the writer has one committed; few wait between them ([`super::outlet`]).
 //! Promises: a batch is counted only once it is committed; a chunk counts only when the source has said
 //! that it has no more rows. How rows are read and written is the business of [`Carrier`].
 
@@ -8,39 +8,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{Receiver, Sender};
 
+use super::arrival::{News, Told};
 use super::carrier::{Carrier, Task, Written};
 use super::chunk::Chunk;
-use super::data::Told;
+use super::outlet::{self, Outlet, Step};
 use super::throttle::Throttle;
 use crate::error::{Result, Side};
 use crate::run::progress::Progress;
 
 /// Bytes of rows that are committed at once.
 pub const BATCH_BYTES: usize = 4 << 20;
-/// Batches that wait between a reader and its writer.
-pub const AHEAD: usize = 1;
 /// How often a batch is tried that the target rolled back because of others.
 pub const TRIES: u32 = 10;
 
 /// Chunks that wait for a lane.
 pub type Queue = Arc<Mutex<Receiver<(usize, Chunk)>>>;
-
-/// What a lane tells.
-#[derive(Debug)]
-pub struct Copied {
-    /// The table's number among the jobs.
-    pub job: usize,
-    /// The chunk that is in.
-    pub chunk: Chunk,
-    /// Its rows.
-    pub rows: u64,
-    /// Bytes of their text.
-    pub bytes: u64,
-    /// Warnings of the target.
-    pub warnings: u64,
-}
 
 /// What all lanes share.
 #[derive(Debug)]
@@ -57,20 +41,6 @@ pub struct Shared<C: Carrier> {
     pub progress: Arc<Progress>,
 }
 
-/// Where the batches of a chunk go.
-#[derive(Debug)]
-pub struct Outlet<B> {
-    job: usize,
-    steps: Sender<Step<B>>,
-}
-
-/// From a reader to its writer.
-#[derive(Debug)]
-enum Step<B> {
-    Batch(usize, B),
-    End(usize, Chunk),
-}
-
 impl<C: Carrier> Clone for Shared<C> {
     fn clone(&self) -> Shared<C> {
         Shared {
@@ -83,22 +53,15 @@ impl<C: Carrier> Clone for Shared<C> {
     }
 }
 
-impl<B> Outlet<B> {
-    /// Waits until the writer has room; false if it has stopped.
-    pub async fn send(&mut self, batch: B) -> bool {
-        self.steps.send(Step::Batch(self.job, batch)).await.is_ok()
-    }
-}
-
 /// Copies chunks until there are no more, and gives the connections back.
 pub async fn run<C: Carrier>(
     mut reader: C::Conn,
     mut writer: C::Conn,
     shared: Shared<C>,
 ) -> Result<(C::Conn, C::Conn)> {
-    let (sender, steps) = mpsc::channel(AHEAD);
+    let (outlet, steps) = outlet::open();
     let (read, written) = tokio::join!(
-        read_all(&mut reader, &shared, sender),
+        read_all(&mut reader, &shared, outlet),
         write_all(&mut writer, &shared, steps),
     );
     // A reader whose writer has stopped says nothing of interest.
@@ -110,18 +73,17 @@ pub async fn run<C: Carrier>(
 async fn read_all<C: Carrier>(
     reader: &mut C::Conn,
     shared: &Shared<C>,
-    steps: Sender<Step<C::Batch>>,
+    mut outlet: Outlet<C::Batch>,
 ) -> Result<()> {
-    let mut outlet = Outlet { job: 0, steps };
     loop {
         let next = shared.queue.lock().await.recv().await;
         let Some((index, chunk)) = next else { return Ok(()) };
         let job = &shared.jobs[index];
-        outlet.job = index;
+        outlet.begin(index);
         let goes_on = C::read(reader, job, &chunk, &mut outlet)
             .await
             .map_err(|error| error.on(Side::Source).in_table(Some(job.source()), job.table()))?;
-        if !goes_on || outlet.steps.send(Step::End(index, chunk)).await.is_err() {
+        if !goes_on || !outlet.end().await {
             return Ok(());
         }
     }
@@ -149,10 +111,10 @@ async fn write_all<C: Carrier>(
                 shared.progress.applied_rows.fetch_add(written.rows, Ordering::Relaxed);
                 shared.progress.applied_bytes.fetch_add(batch_bytes, Ordering::Relaxed);
             }
-            Step::End(job, chunk) => {
-                let copied = Copied { job, chunk, rows, bytes, warnings };
+            Step::End(index) => {
+                let copied = News::Copied { rows, bytes, warnings };
                 (rows, bytes, warnings) = (0, 0, 0);
-                if shared.told.send(Told::Copied(copied)).await.is_err() {
+                if shared.told.send(Told::Of(index, copied)).await.is_err() {
                     return Ok(());
                 }
             }

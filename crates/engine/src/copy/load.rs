@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::arrival::Arrived;
 use super::carrier::{Carrier, Task};
-use super::course::Scope;
-use super::data::{self, Arrived, Keys};
+use super::data::{self, Keys};
 use super::report::{Report, TableReport};
+use super::scope::Scope;
 use super::sift::{self, Part};
 use super::verify;
 use crate::error::{Error, ErrorKind, Result, Side};

@@ -4,11 +4,14 @@
 //! a staging database is renamed to its place as a whole; objects that need the final names are made there.
 //! Promises: what the target shows changes only in the last step; whatever fails, it is again what it was.
 
-use super::course::{Course, PUBLISHING, Scope};
+use std::collections::BTreeSet;
+
+use super::course::{Course, PUBLISHING};
 use super::finding::Finding;
 use super::load::Load;
-use super::past::{Head, Repaired, Wait};
+use super::past::{Head, Repaired, Shown, Wait};
 use super::report::{Report, TableReport};
+use super::scope::Scope;
 use super::staging::Staging;
 use super::{lane, request};
 use crate::endpoint::Family;
@@ -16,11 +19,13 @@ use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mssql::catalog::schema::Database;
 use crate::mssql::name::literal;
 use crate::mssql::script::digest::Form;
+use crate::mssql::script::likeness::{Names, Part};
 use crate::mssql::script::rename::Renames;
 use crate::mssql::script::{self, Script};
 use crate::mssql::session::Session;
 use crate::run::failpoint;
 use carrier::SqlServer;
+use definitions::Wanted;
 use facts::ServerFacts;
 use job::Job;
 use journal::Journal;
@@ -36,6 +41,7 @@ pub mod catalog;
 pub mod comparing;
 pub mod comparison;
 pub mod database;
+pub mod definitions;
 pub mod facts;
 pub mod job;
 pub mod journal;
@@ -47,6 +53,7 @@ pub mod resume;
 pub mod session;
 pub mod snapshot;
 pub mod staging;
+pub mod trial;
 pub mod walk;
 pub mod watcher;
 
@@ -75,14 +82,25 @@ pub struct Stage {
     /// Holds the copy's lock on the target.
     main: Conn,
     snapshot: Snapshot,
+    made: Made,
+}
+
+/// What the target is to have.
+#[derive(Debug)]
+pub struct Made {
+    /// What the source has, with the counters of the copied moment or later.
+    databases: Vec<Database>,
+    /// The statements for it.
     scripts: Vec<Script>,
+    /// Expressions that the target tells in words of its own.
+    reworded: Vec<BTreeSet<Part>>,
 }
 
 /// A copy that only has to be shown.
 #[derive(Debug)]
 pub struct Prepared {
     main: Conn,
-    scripts: Vec<Script>,
+    made: Made,
 }
 
 impl Course for SqlServerCourse<'_> {
@@ -128,6 +146,14 @@ impl Course for SqlServerCourse<'_> {
         Ok(Known { source, target, identity, databases })
     }
 
+    async fn settle(
+        &self,
+        is_one: &(dyn Fn(&str) -> bool + Sync),
+        wait: Wait,
+    ) -> Result<Option<Shown>> {
+        journal::settle(self.scope.target, is_one, wait).await
+    }
+
     async fn repair_past(&self) -> Result<Vec<Repaired>> {
         journal::repair_past(self.scope.target, &self.scope.options.past).await
     }
@@ -142,9 +168,9 @@ impl Course for SqlServerCourse<'_> {
         let mut there = session::catalogue(source).await?;
         connections.watch(there.kill());
         let mut snapshot = self.snapshot(known, report).await?;
-        self.check_changes(&mut there.session, known).await?;
+        let databases = self.check_changes(&mut there.session, known).await?;
         let (staging, names) = (self.staging(), Renames::new(options.databases.iter().cloned()));
-        let each = known.databases.iter().enumerate();
+        let each = databases.iter().enumerate();
         let scripts: Vec<Script> =
             each.map(|(index, one)| script::script(one, staging.of(index), &names)).collect();
 
@@ -155,7 +181,9 @@ impl Course for SqlServerCourse<'_> {
         journal.sign(&mut main.session).await?;
         journal.open(&mut main.session).await?;
         let head = Head::new(&known.identity, &options.databases);
-        let planned: Vec<(&Database, &Script)> = known.databases.iter().zip(&scripts).collect();
+        answer::enter(&mut main.session, session::HOME).await?;
+        let reworded = self.try_all(&mut main, known, &databases, report).await?;
+        let planned: Vec<(&Database, &Script)> = databases.iter().zip(&scripts).collect();
         let mut kept = self.inherit(&mut main, known, (&head, &planned), report).await?;
         self.make_all(&mut main, known, &planned, &mut kept, report).await?;
         journal.describe(&mut main.session, &resume::entries(&planned, &head)).await?;
@@ -163,15 +191,16 @@ impl Course for SqlServerCourse<'_> {
         kept.release(target).await?;
         let readers = std::mem::take(&mut snapshot.readers);
         let form = there.digest_with(&main);
-        let load = self.load(&known.databases, (&snapshot.names, form), &kept, readers);
-        Ok((load, Stage { there, main, snapshot, scripts }))
+        let load = self.load(&databases, (&snapshot.names, form), &kept, readers);
+        let made = Made { databases, scripts, reworded };
+        Ok((load, Stage { there, main, snapshot, made }))
     }
 
     async fn finish(&self, known: &Known, stage: Stage, report: &mut Report) -> Result<Prepared> {
-        let Stage { mut there, mut main, snapshot, scripts } = stage;
+        let Stage { mut there, mut main, snapshot, made } = stage;
         self.scope.surroundings.progress.set_activity("making constraints and programs");
         let (session, staging) = (&mut main.session, self.staging());
-        for (index, (database, script)) in known.databases.iter().zip(&scripts).enumerate() {
+        for (index, (database, script)) in made.databases.iter().zip(&made.scripts).enumerate() {
             let name = staging.of(index);
             answer::enter(session, name).await?;
             staging::finish(session, database, script).await?;
@@ -179,15 +208,19 @@ impl Course for SqlServerCourse<'_> {
             report.notes.extend(notes.into_iter().map(|note| about(database, &note)));
             answer::enter(session, session::HOME).await?;
         }
+        let names: Vec<&str> = (0..made.databases.len()).map(|index| staging.of(index)).collect();
+        let unlike = self.unlike(session, known, &made, (&names, false)).await?;
+        report.findings.extend(unlike.iter().cloned());
+        definitions::judge(&unlike)?;
         self.check_changes(&mut there.session, known).await?;
         there.close().await;
         report.snapshot = Some(snapshot.report());
         report.notes.extend(snapshot.close().await);
-        Ok(Prepared { main, scripts })
+        Ok(Prepared { main, made })
     }
 
-    async fn publish(&self, _known: &Known, prepared: Prepared) -> Result<()> {
-        let Prepared { mut main, scripts } = prepared;
+    async fn publish(&self, known: &Known, prepared: Prepared, report: &Report) -> Result<()> {
+        let Prepared { mut main, made } = prepared;
         let (session, staging) = (&mut main.session, self.staging());
         self.scope.surroundings.progress.set_activity(PUBLISHING);
         let mut places: Vec<Place> = Vec::new();
@@ -201,21 +234,26 @@ impl Course for SqlServerCourse<'_> {
         let journal = Journal::new(&self.scope.options.tag);
         journal.publishing(session, &places).await?;
         failpoint::pass("before exchange");
-        // Where this fails, the journal's repair goes back.
-        publish::forth(session, &places, &scripts).await?;
+        // Where this fails, the journal goes back.
+        publish::forth(session, &places, &made.scripts).await?;
         failpoint::pass("programs made");
-        journal.settled(session).await?;
+        let is_late = |one: &Script| one.statements.iter().any(|one| one.phase.is_late());
+        if made.scripts.iter().any(is_late) {
+            let names: Vec<&str> = places.iter().map(|place| place.target.as_str()).collect();
+            definitions::judge(&self.unlike(session, known, &made, (&names, true)).await?)?;
+        }
+        journal.shown(session, Shown::new(&self.scope.options.databases, report)).await?;
         failpoint::pass("copy settled");
         main.close().await;
         Ok(())
     }
 
     async fn tidy(&self) -> Result<()> {
-        let tag = Some(self.scope.options.tag.as_str());
-        let repaired = journal::repair(self.scope.target, tag, Wait::ForDead).await;
+        let Scope { target, options, .. } = &self.scope;
+        let tidied = journal::tidy(target, &options.tag, &options.past).await;
         // A source that cannot be reached is swept by the next copy.
         let _ = snapshot::sweep(self.scope.source).await;
-        repaired.map(|_repaired| ())
+        tidied
     }
 
     async fn preview(&self, report: &mut Report) -> Result<()> {
@@ -329,6 +367,56 @@ impl<'a> SqlServerCourse<'a> {
         Ok(kept)
     }
 
+    /// Makes everything once in empty databases, and says what the target does not take; fails if that is anything.
+    /// Gives, by database, the expressions that the target tells in words of its own.
+    async fn try_all(
+        &self,
+        main: &mut Conn,
+        known: &Known,
+        databases: &[Database],
+        report: &mut Report,
+    ) -> Result<Vec<BTreeSet<Part>>> {
+        self.scope.surroundings.progress.set_activity("trying definitions");
+        let trials = self.staging().trials(&self.scope.options.databases);
+        let names = known.source.names_with(&known.target, Names::new(&trials, true));
+        let target = (&known.target, &names);
+        let tried = trial::run(&mut main.session, target, databases, &trials).await?;
+        report.findings.extend(tried.findings.iter().cloned());
+        if let Some(error) = tried.first {
+            return Err(error);
+        }
+        definitions::judge(&tried.findings)?;
+        for (database, parts) in databases.iter().zip(&tried.reworded) {
+            for (object, part) in parts {
+                let note = format!("{object}: the target tells it in other words: {part}");
+                report.notes.push(about(database, &note));
+            }
+        }
+        Ok(tried.reworded)
+    }
+
+    /// What is not as it is to be in the databases of these names; with `true` they are shown already.
+    async fn unlike(
+        &self,
+        session: &mut Session,
+        known: &Known,
+        made: &Made,
+        (names, is_shown): (&[&str], bool),
+    ) -> Result<Vec<Finding>> {
+        let each = made.databases.iter().zip(&made.reworded).zip(names);
+        let wanted: Vec<Wanted<'_>> = each
+            .map(|((database, reworded), name)| Wanted {
+                database,
+                name,
+                reworded,
+                is_unused: !is_shown,
+            })
+            .collect();
+        let names = Names::new(&self.scope.options.databases, is_shown);
+        let names = known.source.names_with(&known.target, names);
+        definitions::compare(session, &known.target, &wanted, &names).await
+    }
+
     /// Makes the databases with all that comes before the rows: what the target does not take of it shows
     /// before any row is read.
     async fn make_all(
@@ -404,8 +492,9 @@ impl<'a> SqlServerCourse<'a> {
     }
 
     /// Fails if the source's definitions are not what they were: rows and definitions would be of
-    /// different times.
-    async fn check_changes(&self, session: &mut Session, known: &Known) -> Result<()> {
+    /// different times. Gives them with the counters of now.
+    async fn check_changes(&self, session: &mut Session, known: &Known) -> Result<Vec<Database>> {
+        let mut databases = Vec::new();
         for database in &known.databases {
             let now = catalog::read(session, &known.source, &database.name).await;
             let now = now.map_err(|error| error.on(Side::Source))?;
@@ -413,8 +502,9 @@ impl<'a> SqlServerCourse<'a> {
                 let text = format!("during the copy, in {}: {change}", database.name);
                 return Err(Error::new(ErrorKind::Statement, Side::Source, text));
             }
+            databases.push(catalog::counted_later(database, &now));
         }
-        Ok(())
+        Ok(databases)
     }
 }
 

@@ -6,11 +6,12 @@
 
 use dump::token::Target;
 
-use super::course::{Course, PUBLISHING, Scope};
+use super::course::{Course, PUBLISHING};
 use super::finding::{self, Finding};
 use super::load::Load;
-use super::past::{Head, Repaired, Wait};
+use super::past::{Head, Repaired, Shown, Wait};
 use super::report::{Report, TableReport};
+use super::scope::Scope;
 use super::staging::Staging;
 use super::{lane, request};
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -125,6 +126,14 @@ impl Course for MySqlCourse<'_> {
         Ok(Known { source, target })
     }
 
+    async fn settle(
+        &self,
+        is_one: &(dyn Fn(&str) -> bool + Sync),
+        wait: Wait,
+    ) -> Result<Option<Shown>> {
+        journal::settle(self.scope.target, is_one, wait).await
+    }
+
     async fn repair_past(&self) -> Result<Vec<Repaired>> {
         journal::repair_past(self.scope.target, &self.scope.options.past).await
     }
@@ -177,7 +186,7 @@ impl Course for MySqlCourse<'_> {
         Ok(Prepared { main, databases })
     }
 
-    async fn publish(&self, known: &Known, prepared: Prepared) -> Result<()> {
+    async fn publish(&self, known: &Known, prepared: Prepared, report: &Report) -> Result<()> {
         let Prepared { mut main, databases } = prepared;
         let staging = self.staging();
         // Read again: a copy takes long, and what was made meanwhile is not to be lost or kept by
@@ -201,10 +210,10 @@ impl Course for MySqlCourse<'_> {
         failpoint::pass("before exchange");
         let renaming = Renaming { names: self.scope.options.databases.clone() };
         let making = self.making(known, &renaming, true);
-        // Where this fails, the journal's repair goes back.
+        // Where this fails, the journal goes back.
         publish::forth(&mut main, &places, &making).await?;
         failpoint::pass("programs made");
-        journal.settled(&mut main).await?;
+        journal.shown(&mut main, Shown::new(&self.scope.options.databases, report)).await?;
         failpoint::pass("copy settled");
         main.close().await;
         Ok(())
@@ -212,7 +221,7 @@ impl Course for MySqlCourse<'_> {
 
     async fn tidy(&self) -> Result<()> {
         let Scope { target, options, .. } = &self.scope;
-        journal::repair(target, Some(&options.tag), Wait::ForDead).await.map(|_repaired| ())
+        journal::tidy(target, &options.tag, &options.past).await
     }
 
     async fn preview(&self, report: &mut Report) -> Result<()> {

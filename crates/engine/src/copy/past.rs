@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::report::Report;
+
 /// The most copies that one repair looks at.
 pub const COPIES_MAX: usize = 100;
 /// How long the connections of an ended copy may take to go, in seconds.
@@ -28,9 +30,39 @@ pub enum Wait {
     None,
     /// A server may take a while to notice that a process was killed: up to [`LOCK_WAIT_SECS`] each.
     ForDead,
-    /// The same, but they have no right to go on if they live: on MySQL and MariaDB the connection that
-    /// keeps them alive is ended, on SQL Server it is waited for.
+    /// The same, but they have no right to go on if they live: the connection that keeps them alive is ended, if
+    /// the login may do that.
     Ended,
+}
+
+/// What a journal says of a copy's end, where `P` is what a family has to know to go back.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Written<P> {
+    /// The target is about to show it, or has begun to.
+    Publishing(Vec<P>),
+    /// The target shows it.
+    Shown(Box<Shown>),
+}
+
+/// A copy that the target shows, as its journal keeps it for who asked for it and was not told.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Shown {
+    /// The databases: name on the source, name on the target.
+    pub databases: Vec<(String, String)>,
+    /// What it did.
+    pub report: Report,
+}
+
+/// How a copy that died is settled.
+#[derive(Debug)]
+pub enum Settled {
+    /// It had not come to publishing, or that was undone before.
+    Nothing,
+    /// What it was publishing is undone.
+    Undone,
+    /// It had done all that it was for.
+    Shown(Box<Shown>),
 }
 
 /// What became of a copy that had died.
@@ -66,6 +98,27 @@ impl Past {
             Past::Resume => true,
             Past::ResumeOf(begin) => tag.starts_with(begin.as_str()),
         }
+    }
+}
+
+impl Settled {
+    /// What to tell of a copy whose rest is removed.
+    pub fn told(&self) -> &'static str {
+        match self {
+            Settled::Nothing => "a copy that had not been published is removed",
+            Settled::Undone => {
+                "a copy that was being published is undone: its databases are as they were"
+            }
+            Settled::Shown(_) => "a copy that was complete is tidied up after: its databases stay",
+        }
+    }
+}
+
+impl Shown {
+    /// Of a copy to databases of these names; `report` is what it has done until it is shown.
+    pub fn new(databases: &[(String, String)], report: &Report) -> Shown {
+        let report = Report { published: true, resumable: false, ..report.clone() };
+        Shown { databases: databases.to_vec(), report }
     }
 }
 
@@ -123,6 +176,22 @@ mod tests {
         assert!(own.obstacle(&head("a", &[("shop", "shop")])).is_some());
         assert!(own.meets(&head("b", &[("x", "new")])));
         assert!(!own.meets(&head("a", &[("shop", "other")])));
+    }
+
+    #[test]
+    fn a_journal_tells_what_is_shown_from_what_is_to_be_undone() {
+        let report = Report { objects: 7, resumable: true, ..Report::default() };
+        let shown = Shown::new(&[("shop".to_owned(), "shop".to_owned())], &report);
+        let text = serde_json::to_string(&Written::<u8>::Shown(Box::new(shown))).unwrap();
+        let Written::Shown(read) = serde_json::from_str::<Written<u8>>(&text).unwrap() else {
+            panic!("{text}");
+        };
+        assert_eq!((read.report.objects, read.report.published), (7, true));
+        assert!(!read.report.resumable);
+        let text = serde_json::to_string(&Written::Publishing(vec![1_u8, 2])).unwrap();
+        assert_eq!(text, "[1,2]");
+        let read = serde_json::from_str::<Written<u8>>(&text).unwrap();
+        assert!(matches!(read, Written::Publishing(places) if places == [1, 2]));
     }
 
     #[test]

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::finding::Finding;
 use super::throttle::ThrottleReport;
 
 /// What became of a copy, whether it succeeded or not.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
     /// How the source's readers came to see the same.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +57,7 @@ pub struct Report {
 }
 
 /// The point in time that was copied.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SnapshotReport {
     /// How the readers came to see the same.
     pub mode: Mode,
@@ -68,7 +69,7 @@ pub struct SnapshotReport {
 }
 
 /// How the readers came to see the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// MariaDB's `BACKUP STAGE BLOCK_COMMIT` while they began: commits waited, and nothing waited for
@@ -89,7 +90,7 @@ pub enum Mode {
 }
 
 /// Where the source's binary log was.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The file.
     pub file: Option<String>,
@@ -100,7 +101,8 @@ pub struct Position {
 }
 
 /// What became of a table.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TableReport {
     /// The table's name on the target.
     pub target: String,
@@ -119,7 +121,7 @@ pub struct TableReport {
 }
 
 /// How thoroughly rows are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verified {
     /// Not at all, or not yet.
@@ -132,7 +134,7 @@ pub enum Verified {
 }
 
 /// A chunk that is not the same on both sides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// `source database.table`.
     pub table: String,

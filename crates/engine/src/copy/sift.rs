@@ -12,9 +12,10 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::carrier::{Carrier, Task};
+use super::check::Check;
 use super::chunk::Chunk;
 use super::connections::Connections;
-use super::verify::{self, Check};
+use super::verify;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::run::progress::Progress;
 

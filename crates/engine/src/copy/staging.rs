@@ -30,6 +30,12 @@ impl Staging {
         &self.names[index].1
     }
 
+    /// The source's names, each with that of an empty database in which its definitions are tried.
+    pub fn trials(&self, databases: &[(String, String)]) -> Vec<(String, String)> {
+        let pairs = databases.iter().zip(&self.names);
+        pairs.map(|((from, _), (to, _))| (from.clone(), format!("{to}_trial"))).collect()
+    }
+
     /// The source's names, each with that of the database that holds its copy.
     pub fn pairs(&self, databases: &[(String, String)]) -> Vec<(String, String)> {
         let pairs = databases.iter().zip(&self.names);

@@ -8,40 +8,16 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use super::arrival::Arrived;
 use super::carrier::{Carrier, Task};
+use super::check::Check;
 use super::chunk::Chunk;
-use super::data::Arrived;
 use super::report::{Difference, Verified};
 use super::throttle::Throttle;
 use crate::error::{Error, ErrorKind, Result, Side};
 
-/// Keys of rows that differ which are named of one chunk.
-pub const KEYS_MAX: usize = 5;
 /// Chunks with differences that are looked into.
 pub const DIFFERENCES_MAX: usize = 20;
-/// Characters of a key that are shown.
-pub const KEY_CHARS_MAX: usize = 200;
-
-/// One comparison.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// The table's number among the jobs.
-    pub job: usize,
-    /// The rows.
-    pub chunk: Chunk,
-    /// Not only counted.
-    pub digest: bool,
-}
-
-/// What a side says of a chunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sum {
-    /// How many rows it has.
-    pub rows: u64,
-    /// Alike for alike rows, in any order.
-    pub digest: String,
-}
-
 /// What has to be compared. Tables whose rows made the target warn are compared by digest whatever
 /// was asked for.
 pub fn checks(jobs: &[impl Task], tables: &[Arrived], wanted: Verified) -> Vec<Check> {

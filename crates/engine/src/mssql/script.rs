@@ -9,6 +9,7 @@ pub mod constraint;
 pub mod digest;
 pub mod header;
 pub mod index;
+pub mod likeness;
 pub mod load;
 pub mod order;
 pub mod program;
@@ -56,6 +57,13 @@ pub enum Phase {
     AfterRename,
     /// Triggers of the database, which would fire for all of the above.
     DatabaseTriggers,
+}
+
+impl Phase {
+    /// It comes when databases have their final names.
+    pub fn is_late(self) -> bool {
+        self >= Phase::AfterRename
+    }
 }
 
 /// One statement, which is one batch.

@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, reason = "these are tests, and so are their helper functions")]
 
 mod connect;
+mod digest;
 mod fence;
 mod indexes;
 mod load;
 mod mssql;
+mod mssql_likeness;
 mod mssql_table;
 mod plan;
 mod precheck;

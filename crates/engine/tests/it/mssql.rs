@@ -122,6 +122,18 @@ fn page(database: &Database, case: &Json) -> String {
     page
 }
 
+/// The database of a case.
+pub(crate) fn database(name: &str) -> Database {
+    let cases = cases();
+    let (_, case) = cases.iter().find(|(own, _)| own == name).unwrap();
+    catalog::read(&answers(case)).unwrap()
+}
+
+/// The databases of all cases.
+pub(crate) fn databases() -> Vec<Database> {
+    cases().iter().map(|(_, case)| catalog::read(&answers(case)).unwrap()).collect()
+}
+
 /// How a table is read, cut and compared.
 fn reading(one: &Table) -> String {
     let name = table::full_name(one);

@@ -16,6 +16,7 @@ use engine::mssql::value::Value;
 mod carrier;
 mod catalog;
 mod copies;
+mod definitions;
 mod rows;
 mod sessions;
 

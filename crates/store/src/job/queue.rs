@@ -94,6 +94,7 @@ impl Store {
     /// # Errors
     ///
     /// [`Conflict::Exclusive`] and [`Conflict::Idempotency`] with the id of the other job;
+    /// [`Conflict::Full`];
     /// [`Error::NotFound`] when there is no such account; [`Error::IdsExhausted`];
     /// [`Error::Invalid`].
     pub async fn enqueue(&self, account: i64, new: &NewJob<'_>, now: i64) -> Result<Enqueued> {
@@ -213,6 +214,9 @@ impl Store {
                 return Err(Error::Conflict(Conflict::Exclusive(row.int("id")?)));
             }
         }
+        if open_jobs(&mut tx, account).await? >= u64::from(limit::OPEN_JOBS_MAX) {
+            return Err(Error::Conflict(Conflict::Full));
+        }
         if id > JOB_ID_MAX {
             return Err(Error::IdsExhausted);
         }
@@ -278,6 +282,13 @@ async fn same_request(tx: &mut Tx, account: i64, new: &NewJob<'_>) -> Result<Opt
         return Ok(Some(job));
     }
     Err(Error::Conflict(Conflict::Idempotency(job.id)))
+}
+
+/// How many jobs of the account have not ended.
+async fn open_jobs(tx: &mut Tx, account: i64) -> Result<u64> {
+    let query = sql("SELECT COUNT(*) AS total FROM job
+         WHERE state IN ('queued', 'running') AND account = ?");
+    tx.one(query.int(account)).await?.ok_or(Error::Corrupt("count"))?.count("total")
 }
 
 async fn cancel_queued(tx: &mut Tx, id: i64, now: i64) -> Result<()> {

@@ -43,6 +43,23 @@ pub(crate) async fn a_job_is_enqueued_and_found(subject: Arc<Subject>) {
     }
 }
 
+pub(crate) async fn an_account_has_so_many_open_jobs(subject: Arc<Subject>) {
+    let store = &subject.store;
+    let (account, other) = (subject.account("a").await, subject.account("b").await);
+    let first = subject.enqueue(account, &idempotent("i", "digest")).await;
+    for _ in 1..store::OPEN_JOBS_MAX {
+        subject.enqueue(account, &job_on("db-1")).await;
+    }
+    let refused = store.enqueue(account, &job_on("db-1"), NOW).await.unwrap_err();
+    assert!(matches!(refused, Error::Conflict(Conflict::Full)), "{refused:?}");
+    // The same request is still answered, and others have their own.
+    let again = store.enqueue(account, &idempotent("i", "digest"), NOW).await.unwrap();
+    assert_eq!((again.is_new, again.job.id), (false, first.id));
+    subject.enqueue(other, &job_on("db-1")).await;
+    store.cancel(account, first.id, NOW).await.unwrap();
+    subject.enqueue(account, &job_on("db-1")).await;
+}
+
 pub(crate) async fn another_accounts_job_is_not_found(subject: Arc<Subject>) {
     let store = &subject.store;
     let (mine, foreign) = (subject.account("mine").await, subject.account("foreign").await);

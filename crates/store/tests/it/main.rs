@@ -45,6 +45,7 @@ const CASES: &[(&str, Case)] = cases![
     uploads::a_finished_upload_is_replaced_on_request_only,
     uploads::uploads_are_listed_expire_and_are_removed,
     jobs::a_job_is_enqueued_and_found,
+    jobs::an_account_has_so_many_open_jobs,
     jobs::another_accounts_job_is_not_found,
     jobs::an_exclusive_key_has_one_unfinished_job,
     jobs::the_same_request_makes_one_job,

@@ -8,7 +8,7 @@
 //! Deliberately not in the audit log: requests without a good key, those that came too often, and the
 //! parts of an upload before its last.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -17,7 +17,8 @@ use axum::response::{IntoResponse, Response};
 use store::NewAudit;
 
 use super::principal::Principal;
-use crate::app::{App, told};
+use crate::app::App;
+use crate::cause::told;
 use crate::http::problem::{Kind, Problem, Told};
 
 /// What a key has left (draft-ietf-httpapi-ratelimit-headers).
@@ -30,18 +31,6 @@ const WINDOW_SECONDS: u32 = 1;
 const OBJECT_CHARS_MAX: usize = 255;
 /// What all routes begin with.
 const ROOT: &str = "/api/v1";
-
-/// What a request is about, where its path does not say.
-#[derive(Debug, Clone, Default)]
-pub struct About(Arc<OnceLock<String>>);
-
-impl About {
-    /// It is about this.
-    pub fn set(&self, object: &str) {
-        // The first word stands.
-        let _ = self.0.set(object.to_owned());
-    }
-}
 
 /// The two kinds of requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,7 +85,7 @@ pub async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) ->
             let response = next.run(Request::from_parts(parts, body)).await;
             let is_part = method == Method::PUT && response.status() == StatusCode::ACCEPTED;
             if sort == Sort::Write && !is_part {
-                let object = principal.about.0.get().cloned().or(named).unwrap_or_default();
+                let object = principal.about.get().map(str::to_owned).or(named).unwrap_or_default();
                 let told = response.extensions().get::<Told>();
                 let outcome = told.map_or("done", |Told(problem)| problem).to_owned();
                 write_down(&app, &principal, &action, [object, outcome]).await;

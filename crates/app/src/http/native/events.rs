@@ -22,7 +22,8 @@ use utoipa_axum::routes;
 
 use super::given::{InPath, header_text, invalid};
 use super::principal::Principal;
-use crate::app::{App, told};
+use crate::app::App;
+use crate::cause::told;
 use crate::http::native::jobs::Progress;
 use crate::http::problem::{Problem, Refused};
 use crate::service::jobs;

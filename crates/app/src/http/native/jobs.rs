@@ -71,6 +71,15 @@ pub struct Job {
     /// Whether a copy of SQL Server leaves out what it does not carry; null for others
     #[serde(default)]
     pub skip_unsupported: Option<bool>,
+    /// What becomes of DEFINER clauses in a copy; null where the settings say it, and for others
+    #[serde(default)]
+    pub definer: Option<String>,
+    /// The ids of the replicas that a copy named; null for others
+    #[serde(default)]
+    pub replicas: Option<Vec<String>>,
+    /// Seconds that a replica may be behind in a copy; null where the settings say it, and for others
+    #[serde(default)]
+    pub replica_lag_seconds_max: Option<u64>,
     /// The name of the uploaded file; null if the file is fetched
     pub file: Option<String>,
     /// Where the file is fetched from, without login and query; null if it was uploaded
@@ -239,6 +248,9 @@ impl Job {
             replace: None,
             verify: None,
             skip_unsupported: None,
+            definer: None,
+            replicas: None,
+            replica_lag_seconds_max: None,
             file: None,
             url: None,
             database: None,
@@ -289,6 +301,9 @@ impl From<&Copy> for Job {
             replace: Some(payload.replace),
             verify: Some(payload.verify),
             skip_unsupported: Some(payload.skip_unsupported),
+            definer: payload.definer.clone(),
+            replicas: Some(payload.replicas.iter().map(|replica| replica.id.clone()).collect()),
+            replica_lag_seconds_max: payload.replica_lag_seconds_max,
             progress: copy.progress().map(Progress::Copy),
             result: copy.success().map(Success::Copy),
             error: copy.failure(),

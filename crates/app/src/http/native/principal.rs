@@ -1,6 +1,6 @@
 //! Who asks: the account of a key that was shown by HTTP Basic authentication.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -8,7 +8,6 @@ use axum::http::{StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::admission::About;
 use crate::app::App;
 use crate::http::problem::{Kind, Problem};
 use crate::service::Refusal;
@@ -22,6 +21,23 @@ pub struct Principal {
     pub key_id: String,
     /// What the request is about, for the audit log.
     pub about: About,
+}
+
+/// What a request is about, where its path does not say.
+#[derive(Debug, Clone, Default)]
+pub struct About(Arc<OnceLock<String>>);
+
+impl About {
+    /// It is about this.
+    pub fn set(&self, object: &str) {
+        // The first word stands.
+        let _ = self.0.set(object.to_owned());
+    }
+
+    /// What it is about, if that was said.
+    pub fn get(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
 }
 
 impl Principal {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::app;
+use crate::private::make_folder;
 use crate::service::Refusal;
 
 /// Bytes that are read at once when a file is digested.
@@ -29,7 +29,7 @@ pub struct Writing {
 impl Folder {
     /// Makes it if need be.
     pub fn open(path: PathBuf) -> Result<Folder, String> {
-        app::make_folder(&path)?;
+        make_folder(&path)?;
         Ok(Folder { path })
     }
 

@@ -24,22 +24,15 @@ fn check_replica(flavor: Flavor, is_named: bool) {
     let pair = Pair::start(flavor);
     pair.source.sql("CREATE DATABASE a; CREATE TABLE a.t (i INT PRIMARY KEY)").unwrap();
     pair.source.sql("INSERT INTO a.t VALUES (1),(2),(3)").unwrap();
-    let args = vec!["--server-id=2".to_owned(), "--report-host=127.0.0.1".to_owned()];
-    let replica = Server::start_with(flavor, &Options { args, ..Options::test() }).unwrap();
-    replica.sql(&follows(&pair.target)).unwrap();
-    wait_until(|| replica.sql(status(flavor)).unwrap().contains("Waiting for"));
-    let url = replica.url(None);
+    let replica = Replica::of(&pair.target);
+    let url = replica.server.url(None);
     let named: &[&str] = if is_named { &["--replica", &url] } else { &[] };
     let limit = &[named, &["--max-replica-lag", "60", "--json"]].concat();
-    let applier = |verb: &str| match flavor {
-        Flavor::MariaDb => format!("{verb} SLAVE SQL_THREAD"),
-        Flavor::MySql => format!("{verb} REPLICA SQL_THREAD"),
-    };
-    replica.sql(&applier("STOP")).unwrap();
+    replica.applies(false);
     let mut copying = Copying::start(&pair, limit);
     copying.reads("paused: replica 127.0.0.1:");
     assert_eq!(pair.target.sql("SHOW DATABASES LIKE 'a'").unwrap(), "");
-    replica.sql(&applier("START")).unwrap();
+    replica.applies(true);
     copying.reads("the pause is over");
     let ended = copying.end();
     ended.check(0, &["copied"]);
@@ -47,11 +40,42 @@ fn check_replica(flavor: Flavor, is_named: bool) {
     assert_eq!(throttle["replicas"].as_array().unwrap().len(), 1, "{throttle}");
     assert!(throttle["pauses"].as_u64() >= Some(1), "{throttle}");
     assert!(throttle["paused_seconds"].as_f64() > Some(0.0), "{throttle}");
-    wait_until(|| replica.sql("SELECT COUNT(*) FROM a.t").is_ok_and(|rows| rows.trim() == "3"));
+    replica.shows("SELECT COUNT(*) FROM a.t", "3");
     // A server that is no replica is not waited for by mistake.
     let url = pair.source.url(None);
     let wrong = ["--replace", "--max-replica-lag", "60", "--replica", &url];
     pair.copy("a", &wrong).check(2, &["is not a replica"]);
+}
+
+/// A server that replicates another.
+pub(crate) struct Replica {
+    pub(crate) server: Server,
+}
+
+impl Replica {
+    pub(crate) fn of(target: &Server) -> Replica {
+        let flavor = target.flavor();
+        let args = vec!["--server-id=2".to_owned(), "--report-host=127.0.0.1".to_owned()];
+        let server = Server::start_with(flavor, &Options { args, ..Options::test() }).unwrap();
+        server.sql(&follows(target)).unwrap();
+        wait_until(|| server.sql(status(flavor)).unwrap().contains("Waiting for"));
+        Replica { server }
+    }
+
+    /// Whether it does what it gets.
+    pub(crate) fn applies(&self, does: bool) {
+        let verb = if does { "START" } else { "STOP" };
+        let noun = match self.server.flavor() {
+            Flavor::MariaDb => "SLAVE",
+            Flavor::MySql => "REPLICA",
+        };
+        self.server.sql(&format!("{verb} {noun} SQL_THREAD")).unwrap();
+    }
+
+    /// Waits until it has what is expected.
+    pub(crate) fn shows(&self, query: &str, expected: &str) {
+        wait_until(|| self.server.sql(query).is_ok_and(|rows| rows.trim() == expected));
+    }
 }
 
 /// What makes a server the replica of another.

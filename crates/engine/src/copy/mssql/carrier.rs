@@ -7,10 +7,10 @@ use super::reading::{self, Batch};
 use super::session::{self, Conn};
 use super::walk::Walk;
 use crate::copy::carrier::{Carrier, Written};
+use crate::copy::check::{Check, Sum};
 use crate::copy::chunk::Chunk;
 use crate::copy::connections::Kill;
-use crate::copy::lane::Outlet;
-use crate::copy::verify::{Check, Sum};
+use crate::copy::outlet::Outlet;
 use crate::endpoint::Endpoint;
 use crate::error::{Result, Side};
 

@@ -73,6 +73,39 @@ pub fn first_change(before: &Database, now: &Database) -> Option<String> {
     (before != now).then(|| "an object that is no table has come, gone or changed".to_owned())
 }
 
+/// A database with the counters of a later reading.
+///
+/// Rows that came between the first reading and the moment of the copy have numbers that the first one does not know.
+pub fn counted_later(before: &Database, now: &Database) -> Database {
+    let mut database = before.clone();
+    for table in &mut database.tables {
+        let later = now.table(&table.schema, &table.name);
+        let later = later.and_then(|table| table.columns.iter().find_map(identity));
+        let own = table.columns.iter_mut().find_map(|column| match &mut column.source {
+            column::Source::Identity(identity) => Some(identity),
+            _ => None,
+        });
+        if let (Some(own), Some(later)) = (own, later) {
+            own.last.clone_from(&later.last);
+        }
+    }
+    for sequence in &mut database.sequences {
+        let mut there = now.sequences.iter();
+        let name = (sequence.schema.clone(), sequence.name.clone());
+        if let Some(later) = there.find(|one| (&one.schema, &one.name) == (&name.0, &name.1)) {
+            (sequence.current, sequence.is_used) = (later.current.clone(), later.is_used);
+        }
+    }
+    database
+}
+
+fn identity(column: &column::Column) -> Option<&column::Identity> {
+    match &column.source {
+        column::Source::Identity(identity) => Some(identity),
+        _ => None,
+    }
+}
+
 /// Without what changes by itself.
 fn still(database: &Database) -> Database {
     let mut database = database.clone();
@@ -103,7 +136,9 @@ fn shape(table: &Table) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mssql::catalog::schema::{Compression, Module, ModuleKind, Options, Session};
+    use crate::mssql::catalog::schema::{
+        Compression, Kind, Module, ModuleKind, Options, Sequence, Session,
+    };
 
     fn table(name: &str) -> Table {
         Table {
@@ -170,5 +205,59 @@ mod tests {
         let other = Some("an object that is no table has come, gone or changed");
         check(|now| now.modules.push(module.clone()), other);
         check(|now| now.schemas.push("sales".into()), other);
+    }
+
+    fn int() -> Kind {
+        let name = "int".to_owned();
+        Kind { schema: None, base: name.clone(), name, max_length: 4, precision: 10, scale: 0 }
+    }
+
+    /// With a counter and a sequence that stand at a number.
+    fn counted(last: Option<&str>, current: &str) -> Database {
+        let mut database = database();
+        database.tables[0].columns.push(column::Column {
+            id: 1,
+            name: "id".into(),
+            kind: int(),
+            collation: None,
+            is_nullable: false,
+            is_sparse: false,
+            is_column_set: false,
+            is_rowguid: false,
+            is_hidden: false,
+            source: column::Source::Identity(column::Identity {
+                seed: "1".into(),
+                increment: "1".into(),
+                last: last.map(str::to_owned),
+                not_for_replication: false,
+            }),
+            default: None,
+        });
+        database.sequences.push(Sequence {
+            schema: "dbo".into(),
+            name: "numbers".into(),
+            kind: int(),
+            start: "1".into(),
+            increment: "1".into(),
+            minimum: "1".into(),
+            maximum: "99".into(),
+            cycles: false,
+            cache: None,
+            current: current.into(),
+            is_used: current != "1",
+        });
+        database
+    }
+
+    #[test]
+    fn counters_are_those_of_the_later_reading() {
+        let (before, mut now) = (counted(None, "1"), counted(Some("7"), "5"));
+        now.tables[1].rows_estimated = 9;
+        assert_eq!(first_change(&before, &now), None);
+        assert_eq!(counted_later(&before, &now), counted(Some("7"), "5"));
+        // What is gone keeps what it had; that it is gone is told elsewhere.
+        now.tables.clear();
+        now.sequences.clear();
+        assert_eq!(counted_later(&before, &now), before);
     }
 }

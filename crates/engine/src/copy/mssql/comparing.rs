@@ -4,9 +4,9 @@
 use super::job::Job;
 use super::loading::passes;
 use super::session::{Conn, number};
+use crate::copy::check::{Check, KEY_CHARS_MAX, KEYS_MAX, Sum};
 use crate::copy::chunk::Chunk;
 use crate::copy::lane::TRIES;
-use crate::copy::verify::{Check, KEY_CHARS_MAX, KEYS_MAX, Sum};
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mssql::script::digest;
 use crate::mssql::session::Selection;

@@ -7,6 +7,7 @@ use super::answer;
 use crate::error::Result;
 use crate::mssql::catalog::{self, question};
 use crate::mssql::name::literal;
+use crate::mssql::script::likeness::Names;
 use crate::mssql::script::snapshot::MEANS;
 use crate::mssql::session::Session;
 
@@ -28,6 +29,8 @@ pub struct ServerFacts {
     /// Lock hints are obeyed: there is a view that shows locks. Babelfish for PostgreSQL takes hints and
     /// locks nothing.
     pub obeys_locks: bool,
+    /// Indexes get names of the server's own, as Babelfish for PostgreSQL's do.
+    pub names_indexes: bool,
 }
 
 /// Editions of Azure that have no database snapshots: SQL Database, Synapse.
@@ -37,6 +40,14 @@ impl ServerFacts {
     /// Whether database snapshots can be made there by this login.
     pub fn may_snapshot_databases(&self) -> bool {
         self.may_create_databases && self.obeys_locks && !WITHOUT_SNAPSHOTS.contains(&self.edition)
+    }
+
+    /// How the names in a database there and in one of another server are compared.
+    pub fn names_with(&self, other: &ServerFacts, names: Names) -> Names {
+        match self.names_indexes || other.names_indexes {
+            true => names.without_indexes(),
+            false => names,
+        }
     }
 
     /// Whether names of databases that differ in case are two.
@@ -55,6 +66,8 @@ pub async fn gather(session: &mut Session) -> Result<ServerFacts> {
                              WHERE d.name = N'master')";
     let collation = answer::text(session, COLLATION).await?;
     let obeys_locks = shows(session, "dm_tran_locks").await?;
+    const BABELFISH: &str = "SERVERPROPERTY('Babelfish')";
+    let names_indexes = answer::number(session, BABELFISH).await? == Some(1);
     let answers = answer::ask(session, &[&MEANS], &views).await?;
     let rows = MEANS.rows(&answers)?;
     let means = rows.first().ok_or_else(|| question::strange("no server".to_owned()))?;
@@ -66,6 +79,7 @@ pub async fn gather(session: &mut Session) -> Result<ServerFacts> {
         may_create_databases: means.maybe_flag("may_create_databases")?,
         edition: means.maybe_int("engine_edition")?.unwrap_or(0),
         obeys_locks,
+        names_indexes,
     })
 }
 

@@ -69,13 +69,16 @@ pub async fn forth(session: &mut Session, places: &[Place], scripts: &[Script]) 
         failpoint::pass("database moved");
     }
     failpoint::pass("after exchange");
+    let shown: Vec<(&str, &Script)> =
+        places.iter().map(|place| place.target.as_str()).zip(scripts).collect();
     for phase in [Phase::AfterRename, Phase::DatabaseTriggers] {
-        for (place, script) in places.iter().zip(scripts) {
-            answer::enter(session, &place.target).await?;
-            staging::execute(session, &script.statements, phase).await?;
+        // What one needs of another database may itself need something of the first.
+        let refused = staging::everywhere(session, &shown, phase).await?;
+        if let Some((_, _, error)) = refused.into_iter().next() {
+            return Err(error);
         }
     }
-    answer::enter(session, session::HOME).await
+    Ok(())
 }
 
 /// Undoes as much of [`forth`] as was done; can be done again.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::job::Job;
 use super::session::Conn;
 use crate::copy::chunk::Chunk;
-use crate::copy::lane::Outlet;
+use crate::copy::outlet::Outlet;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mssql::metadata::Column;
 use crate::mssql::script::load;

@@ -11,12 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::facts::ServerFacts;
-use super::journal::{self, Held, Journal};
+use super::journal::{self, Held, Journal, SqlServerJournals};
 use super::{answer, catalog, database, session};
-use crate::copy::past::{COPIES_MAX, Head, LOCK_WAIT_SECS, Past, Wait};
-use crate::copy::staging::{Staging, journal_of};
+use crate::copy::journal::{Dead, claim as claim_dead};
+use crate::copy::past::{Head, Past, Wait};
+use crate::copy::staging::Staging;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, ErrorKind, Result, Side};
+use crate::error::{Result, Side};
 use crate::mssql::catalog::index::{Index, Role};
 use crate::mssql::catalog::schema::{Database, Table};
 use crate::mssql::name::{qualified, quoted};
@@ -120,44 +121,18 @@ pub async fn claim(
     (head, planned): (&Head, &Planned<'_>),
 ) -> Result<Inheritance> {
     let mut inheritance = Inheritance::default();
-    let tags = journal::tags(session).await?;
-    let others = tags.into_iter().filter(|tag| tag != own_tag && past.concerns(tag));
-    for tag in others.take(COPIES_MAX) {
-        let journal = Journal::new(&tag);
-        let is_own = matches!(past, Past::ResumeOf(_));
-        let earlier = journal.head(session).await?;
-        answer::enter(session, session::HOME).await?;
-        let meets = earlier.as_ref().is_some_and(|earlier| head.meets(earlier));
-        if !is_own && earlier.is_some() && !meets {
-            continue;
+    let mut journals = SqlServerJournals { target: target.0, session };
+    for dead in claim_dead(&mut journals, (own_tag, past), head).await? {
+        let Dead { tag, lock, is_same } = dead;
+        if is_same {
+            let journal = Journal::new(&tag);
+            journal.settle(session).await?;
+            let recorded = journal.entries(session).await?;
+            answer::enter(session, session::HOME).await?;
+            let staging = Staging::new(&tag, &head.databases);
+            inheritance.gather(session, target.1, &staging, (planned, &recorded)).await?;
         }
-        // One that had made nothing yet is of no use, and nobody's business while it lives.
-        let wait = if is_own || meets { LOCK_WAIT_SECS } else { 0 };
-        let Some(held) = journal::hold(target.0, &tag, wait).await? else {
-            if wait == 0 {
-                continue;
-            }
-            let text = "an earlier copy of these databases still works on the target";
-            return Err(Error::new(ErrorKind::Unreachable, Side::Target, text));
-        };
-        match earlier.as_ref().map(|earlier| head.obstacle(earlier)) {
-            Some(None) => {
-                journal.undo(session).await?;
-                let recorded = journal.entries(session).await?;
-                answer::enter(session, session::HOME).await?;
-                let staging = Staging::new(&tag, &head.databases);
-                inheritance.gather(session, target.1, &staging, (planned, &recorded)).await?;
-            }
-            Some(Some(why)) if !is_own => {
-                let text = format!(
-                    "the copy of {} that died cannot be gone on with: {why}. dbferry repair removes it",
-                    journal_of(&tag)
-                );
-                return Err(Error::new(ErrorKind::Resume, Side::Target, text));
-            }
-            Some(Some(_)) | None => {}
-        }
-        inheritance.dead.push((tag, held));
+        inheritance.dead.push((tag, lock));
     }
     Ok(inheritance)
 }

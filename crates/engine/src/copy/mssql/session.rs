@@ -10,6 +10,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::loading::Prepared;
 use crate::copy::connections::Kill;
 use crate::endpoint::Endpoint;
@@ -43,27 +45,34 @@ pub struct Conn {
     pub(super) prepared: Option<Prepared>,
 }
 
-/// What tells a session from all others.
+/// What tells a session from all others, also from those that get its number later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The server by its own name: behind one address there may be several.
+    pub server: String,
+    /// Its number there.
+    pub number: u64,
+    /// When it logged in, if the server says.
+    pub began: Option<String>,
+}
+
+/// A session, and where it is reached.
 #[derive(Clone, Debug)]
 struct Place {
     endpoint: Arc<Endpoint>,
-    /// The server by its own name: behind one address there may be several.
-    server: String,
-    number: u64,
-    /// When it logged in, if the server says.
-    began: Option<String>,
+    mark: Mark,
 }
 
 impl Conn {
     /// Its number at the server, which KILL takes. The protocol has 16 bits for it, and not every server does
     /// with them.
     pub fn number(&self) -> u64 {
-        self.place.number
+        self.place.mark.number
     }
 
     /// What its server calls itself.
     pub fn server(&self) -> &str {
-        &self.place.server
+        &self.place.mark.server
     }
 
     /// How it and another server are both asked for digests.
@@ -78,9 +87,9 @@ impl Conn {
     /// stream has to do.
     pub fn kill(&self) -> Kill {
         let place = self.place.clone();
-        Kill::new(place.server.clone(), place.number, async move {
+        Kill::new(place.mark.server.clone(), place.mark.number, async move {
             // Whoever cannot be reached or may not be ended ends by itself.
-            let _ = end(&place).await;
+            let _ = end_at(&place).await;
         })
     }
 
@@ -136,42 +145,83 @@ async fn open(endpoint: &Endpoint, purpose: &str, wait_seconds: u32) -> Result<C
     let mut session = Session::connect(&endpoint, purpose).await?;
     session.run(script::SESSION).await?;
     session.run(SETTINGS).await?;
-    let asked = format!(
-        "SELECT CAST(@@SPID AS bigint), {SERVER}, (SELECT {BEGAN} FROM sys.dm_exec_sessions WHERE \
-         session_id = @@SPID), {JOINS_BYTES}"
-    );
-    let rows = session.query(&asked).await?;
-    let text = |index: usize| match rows.first().and_then(|row| row.get(index)) {
-        Some(Value::Text(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let server = text(1).unwrap_or_else(|| endpoint.address());
-    let endpoint = Arc::new(endpoint);
-    let place = Place { endpoint, server, number: number(&rows, 0), began: text(2) };
+    let rows = session.query(&format!("{MARK}, {JOINS_BYTES}")).await?;
+    let mark = marked(&rows, &endpoint.address());
+    let place = Place { endpoint: Arc::new(endpoint), mark };
     let form = if number(&rows, 3) == 1 { Form::Bytes } else { Form::Texts };
     let mut conn = Conn { session, place, form, prepared: None };
     conn.wait_for_locks(wait_seconds).await?;
     Ok(conn)
 }
 
-/// What a server calls itself.
-const SERVER: &str = "CAST(SERVERPROPERTY('ServerName') AS nvarchar(128))";
-/// When a session logged in, as text.
-const BEGAN: &str = "CONVERT(nvarchar(64), login_time, 121)";
+/// What tells the session itself from others: number, server, when it logged in.
+const MARK: &str = "SELECT CAST(@@SPID AS bigint), CAST(SERVERPROPERTY('ServerName') AS \
+                    nvarchar(128)), (SELECT CONVERT(nvarchar(64), s.login_time, 121) FROM \
+                    sys.dm_exec_sessions AS s WHERE s.session_id = @@SPID)";
 
-/// Has the server end a session, if it is the one that is meant.
-async fn end(place: &Place) -> Result<()> {
-    let Some(began) = &place.began else { return Ok(()) };
-    let mut session = Session::connect(&place.endpoint, "copy end").await?;
-    let (server, began) = (literal(&place.server), literal(began));
-    let number = place.number;
-    let sql = format!(
-        "IF {SERVER} = {server} AND EXISTS (SELECT 1 FROM sys.dm_exec_sessions WHERE session_id = {number} \
-         AND {BEGAN} = {began}) KILL {number}"
+/// What tells a session from all others.
+pub async fn mark(session: &mut Session) -> Result<Mark> {
+    Ok(marked(&session.query(MARK).await?, ""))
+}
+
+/// The first three columns of the first row; `address` stands for a server that has no name.
+fn marked(rows: &[Vec<Value>], address: &str) -> Mark {
+    Mark {
+        server: text(rows, 1).unwrap_or_else(|| address.to_owned()),
+        number: number(rows, 0),
+        began: text(rows, 2),
+    }
+}
+
+/// The sessions that hold an application lock of this name exclusively, as far as the login may see that; of names
+/// the server shows as many characters as [`LOCK_NAME_SHOWN`]. The session is in the lock's database.
+pub async fn holders(session: &mut Session, name: &str) -> Result<Vec<Mark>> {
+    let shown: String = name.chars().take(LOCK_NAME_SHOWN).collect();
+    let asked = format!(
+        "SELECT CAST(s.session_id AS bigint), CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)), \
+         CONVERT(nvarchar(64), s.login_time, 121) FROM sys.dm_tran_locks AS l JOIN sys.dm_exec_sessions \
+         AS s ON s.session_id = l.request_session_id WHERE l.resource_type = N'APPLICATION' AND \
+         l.resource_database_id = DB_ID() AND l.request_status = N'GRANT' AND l.request_mode = N'X' \
+         AND s.session_id <> @@SPID AND CHARINDEX({}, l.resource_description) > 0",
+        literal(&format!("[{shown}]"))
     );
-    let ended = session.run(&sql).await;
+    let rows = match session.query(&asked).await {
+        Ok(rows) => rows,
+        Err(error) if !session.is_idle() => return Err(error),
+        // Not every login may ask, and not every server tells.
+        Err(_refused) => Vec::new(),
+    };
+    Ok(rows.iter().map(|row| marked(std::slice::from_ref(row), "")).collect())
+}
+
+/// Characters of an application lock's name that the view of locks shows.
+const LOCK_NAME_SHOWN: usize = 32;
+
+/// Has the server end a session, if it is still the one that is meant; false if there is none. Not every login
+/// may end others, or see them: those that it does not see are none.
+pub async fn end(session: &mut Session, mark: &Mark) -> Result<bool> {
+    let Some(began) = &mark.began else { return Ok(false) };
+    let (server, began, number) = (literal(&mark.server), literal(began), mark.number);
+    let sql = format!(
+        "IF CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) = {server} AND EXISTS (SELECT 1 FROM \
+         sys.dm_exec_sessions AS s WHERE s.session_id = {number} AND CONVERT(nvarchar(64), s.login_time, \
+         121) = {began}) BEGIN KILL {number}; SELECT CAST(1 AS bigint) END ELSE SELECT CAST(0 AS bigint)"
+    );
+    Ok(self::number(&session.query(&sql).await?, 0) == 1)
+}
+
+async fn end_at(place: &Place) -> Result<()> {
+    let mut session = Session::connect(&place.endpoint, "copy end").await?;
+    let ended = end(&mut session, &place.mark).await;
     session.close().await;
-    ended.map(|_| ())
+    ended.map(|_was_there| ())
+}
+
+fn text(rows: &[Vec<Value>], index: usize) -> Option<String> {
+    match rows.first().and_then(|row| row.get(index)) {
+        Some(Value::Text(text)) => Some(text.clone()),
+        _ => None,
+    }
 }
 
 /// A number of the first row of an answer; 0 where there is none.

@@ -144,6 +144,40 @@ pub async fn finish(session: &mut Session, database: &Database, script: &Script)
     Ok(())
 }
 
+/// Executes a phase in several databases, each by its name; what fails is tried again behind the others, wherever
+/// they are, as long as that helps. Gives what does not go, with the number of its database. The session is at
+/// home afterwards.
+pub async fn everywhere(
+    session: &mut Session,
+    databases: &[(&str, &Script)],
+    phase: Phase,
+) -> Result<Vec<(usize, String, Error)>> {
+    let mut waiting: Vec<(usize, Vec<&Statement>)> = databases
+        .iter()
+        .enumerate()
+        .map(|(index, (_, script))| (index, of(&script.statements, phase).collect()))
+        .collect();
+    loop {
+        let count: usize = waiting.iter().map(|(_, statements)| statements.len()).sum();
+        let mut refused = Vec::new();
+        for (index, statements) in &mut waiting {
+            if statements.is_empty() {
+                continue;
+            }
+            answer::enter(session, databases[*index].0).await?;
+            let failed = attempt(session, std::mem::take(statements)).await?;
+            statements.extend(failed.iter().map(|(statement, _)| *statement));
+            refused.extend(failed.into_iter().map(|(statement, error)| {
+                (*index, statement.object.clone(), about(error, statement, ""))
+            }));
+        }
+        if refused.is_empty() || refused.len() == count {
+            answer::enter(session, session::HOME).await?;
+            return Ok(refused);
+        }
+    }
+}
+
 /// Executes the statements of a phase.
 pub async fn execute(session: &mut Session, statements: &[Statement], phase: Phase) -> Result<()> {
     let refused = attempt(session, of(statements, phase).collect()).await?;

@@ -5,8 +5,8 @@
 //! apart rows that have swapped values: one wrong row goes unseen once in four thousand million times.
 
 use super::job::Job;
+use crate::copy::check::{Check, KEY_CHARS_MAX, KEYS_MAX, Sum};
 use crate::copy::chunk::Chunk;
-use crate::copy::verify::{Check, KEY_CHARS_MAX, KEYS_MAX, Sum};
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::conn::Conn;

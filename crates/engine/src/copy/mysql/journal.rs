@@ -3,9 +3,8 @@
 //! Each copy has a database of its own for this, and a lock that it holds while it lives. Promises:
 //! a copy that died before it began to publish is removed without a trace; one that died while it
 //! published goes back to what was there before; one that died afterwards is only tidied. Copies that
-//! live are never touched.
-
-use std::collections::BTreeSet;
+//! live are never touched. That a copy is shown is written down in one statement, in the place of what
+//! going back would need; of a job it stays until who asked for the job knows.
 
 use dump::token::Target;
 use serde::Serialize;
@@ -16,8 +15,9 @@ use super::publish::{self, Place};
 use super::rename::Renaming;
 use super::resume::Entry;
 use super::session;
-use crate::copy::past::{COPIES_MAX, Head, Past, Repaired, Wait};
-use crate::copy::staging::{journal_of, tag_of};
+use crate::copy::journal::{self, Journals};
+use crate::copy::past::{Head, Past, Repaired, Settled, Shown, Wait, Written};
+use crate::copy::staging::journal_of;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::guard::Definer;
@@ -116,15 +116,8 @@ impl Journal {
         Ok(entries.collect::<Option<Vec<Entry>>>().unwrap_or_default())
     }
 
-    /// Takes the lock of a copy that died, for as long as `conn` lives; false if the copy lives
-    /// still after `wait` seconds.
-    pub async fn take(&self, conn: &mut Conn, wait: u32) -> Result<bool> {
-        lock(conn, &self.name, wait).await
-    }
-
-    /// Ends the connection that has the lock, if any has: a process that stands still keeps it, and its
-    /// server does not notice. Nothing if the account may not.
-    pub async fn evict(&self, conn: &mut Conn) -> Result<()> {
+    /// Ends the connection that has the lock, see [`Journals::evict`].
+    async fn evict(&self, conn: &mut Conn) -> Result<()> {
         let holder = conn.scalar(&format!("SELECT IS_USED_LOCK({})", literal(&self.name))).await?;
         let Some(holder) = holder.and_then(|id| id.parse::<u64>().ok()) else { return Ok(()) };
         match conn.query(format!("KILL CONNECTION {holder}").as_bytes()).await {
@@ -134,22 +127,28 @@ impl Journal {
         }
     }
 
-    /// Gives that lock back.
-    pub async fn give_back(&self, conn: &mut Conn) -> Result<()> {
+    /// Gives the lock back.
+    pub(super) async fn give_back(&self, conn: &mut Conn) -> Result<()> {
         let sql = format!("SELECT RELEASE_LOCK({})", literal(&self.name));
         conn.scalar(&sql).await.map(|_released| ())
     }
 
-    /// Undoes what was being published, if anything was; true if so. Its lock must be held.
-    pub async fn undo(&self, conn: &mut Conn, facts: &ServerFacts) -> Result<bool> {
-        let Some(places) = self.places(conn).await? else { return Ok(false) };
+    /// Undoes what was being published, if anything was, and nothing that is shown. Its lock must be
+    /// held.
+    pub async fn settle(&self, conn: &mut Conn, facts: &ServerFacts) -> Result<Settled> {
+        let places = match self.written(conn).await? {
+            None => return Ok(Settled::Nothing),
+            Some(Written::Shown(shown)) => return Ok(Settled::Shown(shown)),
+            Some(Written::Publishing(places)) => places,
+        };
         let dialect: Target = target_of(facts);
         let renaming = Renaming::default();
         let definer = &Definer::Keep;
         let making = Making { dialect, renaming: &renaming, definer, enable_events: true };
         publish::back(conn, &places, &making).await?;
-        self.settled(conn).await?;
-        Ok(true)
+        let sql = format!("DELETE FROM {}.`journal`", identifier(&self.name));
+        conn.query(sql.as_bytes()).await?;
+        Ok(Settled::Undone)
     }
 
     async fn has(&self, conn: &mut Conn, table: &str) -> Result<bool> {
@@ -168,14 +167,15 @@ impl Journal {
         conn.query(sql.as_bytes()).await.map(|_effect| ())
     }
 
-    /// The target shows the copy, or again what it showed before: nothing is to be undone.
-    pub async fn settled(&self, conn: &mut Conn) -> Result<()> {
-        let sql = format!("DELETE FROM {}.`journal`", identifier(&self.name));
+    /// The target shows the copy: from this statement on nothing is to be undone.
+    pub async fn shown(&self, conn: &mut Conn, shown: Shown) -> Result<()> {
+        let hex = hex(&Written::<Place>::Shown(Box::new(shown)))?;
+        let sql = format!("UPDATE {}.`journal` SET `place` = X'{hex}'", identifier(&self.name));
         conn.query(sql.as_bytes()).await.map(|_effect| ())
     }
 
-    /// What was being published, if anything was.
-    async fn places(&self, conn: &mut Conn) -> Result<Option<Vec<Place>>> {
+    /// What it says of the copy's end, if it was near.
+    async fn written(&self, conn: &mut Conn) -> Result<Option<Written<Place>>> {
         if !self.has(conn, "journal").await? {
             return Ok(None);
         }
@@ -188,87 +188,110 @@ impl Journal {
     }
 }
 
+/// The copies on a target, with a connection that has all locks that are taken.
+#[derive(Debug)]
+pub struct MySqlJournals<'a> {
+    /// The connection.
+    pub conn: &'a mut Conn,
+    /// What the target is.
+    pub facts: &'a ServerFacts,
+}
+
+impl Journals for MySqlJournals<'_> {
+    type Lock = ();
+    const ENDING: &'static str =
+        "CONNECTION_ADMIN (CONNECTION ADMIN on MariaDB), or to be the same account";
+
+    async fn names(&mut self) -> Result<Vec<String>> {
+        let rows = self.conn.rows("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
+        Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    }
+
+    async fn head(&mut self, tag: &str) -> Result<Option<Head>> {
+        Journal::new(tag).head(self.conn).await
+    }
+
+    async fn evict(&mut self, tag: &str) -> Result<()> {
+        Journal::new(tag).evict(self.conn).await
+    }
+
+    async fn take(&mut self, tag: &str, wait: u32) -> Result<Option<()>> {
+        Ok(lock(self.conn, &journal_of(tag), wait).await?.then_some(()))
+    }
+
+    async fn settle(&mut self, (): &mut (), tag: &str) -> Result<Settled> {
+        Journal::new(tag).settle(self.conn, self.facts).await
+    }
+
+    async fn remove(&mut self, (): &mut (), database: &str) -> Result<()> {
+        let sql = format!("DROP DATABASE IF EXISTS {}", identifier(database));
+        self.conn.query(sql.as_bytes()).await.map(|_effect| ())
+    }
+
+    async fn give_back(&mut self, (): (), tag: &str) -> Result<()> {
+        Journal::new(tag).give_back(self.conn).await
+    }
+}
+
 /// Tidies up after copies that died or ended, all of them or the one of a tag. What cannot be put
 /// right stays, and is an error.
 pub async fn repair(target: &Endpoint, tag: Option<&str>, wait: Wait) -> Result<Vec<Repaired>> {
-    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), wait).await
+    repair_those(target, &|one| tag.is_none_or(|tag| tag == one), (wait, false)).await
+}
+
+/// Tidies up after the copy of a tag that has come to its end. If it is a job's, what says that it is
+/// shown stays.
+pub async fn tidy(target: &Endpoint, tag: &str, past: &Past) -> Result<()> {
+    let keeps = matches!(past, Past::ResumeOf(_));
+    repair_those(target, &|one| tag == one, (Wait::ForDead, keeps)).await.map(|_repaired| ())
+}
+
+/// Undoes what copies of these tags were publishing when they died, see [`journal::settle`].
+pub async fn settle(
+    target: &Endpoint,
+    is_one: &(dyn Fn(&str) -> bool + Sync),
+    wait: Wait,
+) -> Result<Option<Shown>> {
+    let (mut conn, facts) = open(target).await?;
+    let mut journals = MySqlJournals { conn: &mut conn, facts: &facts };
+    let shown = journal::settle(&mut journals, is_one, wait).await?;
+    conn.close().await;
+    Ok(shown)
 }
 
 /// Tidies up after the copies that died, before one that goes on with some of them.
 pub async fn repair_past(target: &Endpoint, past: &Past) -> Result<Vec<Repaired>> {
-    match past {
-        Past::Remove => repair(target, None, Wait::None).await,
-        // Any of them may be one that somebody goes on with.
-        Past::Resume => Ok(Vec::new()),
-        Past::ResumeOf(_) => repair_those(target, &|tag| !past.concerns(tag), Wait::None).await,
+    match journal::before(past) {
+        Some(is_one) => repair_those(target, &is_one, (Wait::None, false)).await,
+        None => Ok(Vec::new()),
     }
 }
 
 async fn repair_those(
     target: &Endpoint,
     is_one: &(dyn Fn(&str) -> bool + Sync),
-    wait: Wait,
+    how: (Wait, bool),
 ) -> Result<Vec<Repaired>> {
-    let mut conn = Conn::open(target, "copy repair").await?;
-    let dead = tags(&mut conn).await?;
-    let dead: Vec<&String> = dead.iter().filter(|tag| is_one(tag)).collect();
-    let mut repaired = Vec::new();
-    if !dead.is_empty() {
-        let facts = facts::gather(&mut conn).await?;
-        for tag in dead.into_iter().take(COPIES_MAX) {
-            repaired.extend(repair_one(target, &facts, tag, wait).await?);
-        }
-    }
+    let (mut conn, facts) = open(target).await?;
+    let mut journals = MySqlJournals { conn: &mut conn, facts: &facts };
+    let repaired = journal::repair(&mut journals, is_one, how).await?;
     conn.close().await;
     Ok(repaired)
 }
 
-/// Nothing if the copy lives.
-async fn repair_one(
-    target: &Endpoint,
-    facts: &ServerFacts,
-    tag: &str,
-    wait: Wait,
-) -> Result<Option<Repaired>> {
-    let mut conn = session::writer(target, facts.flavor, "copy repair").await?;
-    let journal = Journal::new(tag);
-    if wait == Wait::Ended {
-        journal.evict(&mut conn).await?;
-    }
-    if !lock(&mut conn, &journal.name, wait.seconds()).await? {
-        return Ok(None);
-    }
-    let what = match journal.undo(&mut conn, facts).await? {
-        false => "a copy that had not been published is removed",
-        true => "a copy that was being published is undone: its databases are as they were",
-    };
-    for name in databases(&mut conn, tag).await? {
-        conn.query(format!("DROP DATABASE IF EXISTS {}", identifier(&name)).as_bytes()).await?;
-    }
+/// A connection that may undo what a copy did, and what the target is.
+async fn open(target: &Endpoint) -> Result<(Conn, ServerFacts)> {
+    let mut conn = Conn::open(target, "copy repair").await?;
+    let facts = facts::gather(&mut conn).await?;
     conn.close().await;
-    Ok(Some(Repaired { tag: tag.to_owned(), what: what.to_owned() }))
+    let conn = session::writer(target, facts.flavor, "copy repair").await?;
+    Ok((conn, facts))
 }
 
 /// Takes a copy's lock; false if another connection has it. It goes with the connection.
 async fn lock(conn: &mut Conn, name: &str, wait: u32) -> Result<bool> {
     let taken = conn.scalar(&format!("SELECT GET_LOCK({}, {wait})", literal(name))).await?;
     Ok(taken.as_deref() == Some("1"))
-}
-
-/// The tags of all copies that left something.
-pub async fn tags(conn: &mut Conn) -> Result<BTreeSet<String>> {
-    let rows = conn.rows("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
-    let names = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
-    Ok(names.filter_map(|name| tag_of(&name).map(str::to_owned)).collect())
-}
-
-/// The databases of a copy, its journal last.
-async fn databases(conn: &mut Conn, tag: &str) -> Result<Vec<String>> {
-    let rows = conn.rows("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
-    let names = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
-    let mut names: Vec<String> = names.filter(|name| tag_of(name) == Some(tag)).collect();
-    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-    Ok(names)
 }
 
 /// A value as text in hexadecimal digits.

@@ -11,14 +11,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{self, Database};
-use super::journal::{self, Journal};
+use super::journal::{self, Journal, MySqlJournals};
 use super::objects::{self, Placed};
 use super::table::Table;
 use super::{plan, precheck};
-use crate::copy::past::{COPIES_MAX, Head, LOCK_WAIT_SECS, Past, Wait};
-use crate::copy::staging::{Staging, journal_of};
+use crate::copy::journal::{Dead, claim as claim_dead};
+use crate::copy::past::{Head, Past, Wait};
+use crate::copy::staging::Staging;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, ErrorKind, Result, Side};
+use crate::error::{Result, Side};
 use crate::import::indexes::deferral::identifier;
 use crate::import::indexes::definition;
 use crate::mysql::conn::Conn;
@@ -83,44 +84,15 @@ pub async fn claim(
     let mut inheritance = Inheritance::default();
     let waits = format!("SET SESSION lock_wait_timeout = {TABLES_WAIT_SECS}");
     conn.query(waits.as_bytes()).await?;
-    let tags = journal::tags(conn).await?;
-    let others = tags.into_iter().filter(|tag| tag != own_tag && past.concerns(tag));
-    for tag in others.take(COPIES_MAX) {
-        let journal = Journal::new(&tag);
-        let is_own = matches!(past, Past::ResumeOf(_));
-        let earlier = journal.head(conn).await?;
-        let meets = earlier.as_ref().is_some_and(|earlier| head.meets(earlier));
-        if !is_own && earlier.is_some() && !meets {
-            continue;
-        }
-        // One that had made nothing yet is of no use, and nobody's business while it lives.
-        let wait = if is_own || meets { LOCK_WAIT_SECS } else { 0 };
-        if is_own {
-            // Of the attempts of one job only the last has the right to write.
-            journal.evict(conn).await?;
-        }
-        if !journal.take(conn, wait).await? {
-            if wait == 0 {
-                continue;
-            }
-            let text = "an earlier copy of these databases still works on the target";
-            return Err(Error::new(ErrorKind::Unreachable, Side::Target, text));
-        }
-        match earlier.as_ref().map(|earlier| head.obstacle(earlier)) {
-            Some(None) => {
-                journal.undo(conn, target).await?;
-                let recorded = journal.entries(conn).await?;
-                let staging = Staging::new(&tag, &head.databases);
-                inheritance.gather(conn, target, &staging, (databases, &recorded)).await?;
-            }
-            Some(Some(why)) if !is_own => {
-                let text = format!(
-                    "the copy of {} that died cannot be gone on with: {why}. dbferry repair removes it",
-                    journal_of(&tag)
-                );
-                return Err(Error::new(ErrorKind::Resume, Side::Target, text));
-            }
-            Some(Some(_)) | None => {}
+    let mut journals = MySqlJournals { conn, facts: target };
+    for dead in claim_dead(&mut journals, (own_tag, past), head).await? {
+        let Dead { tag, is_same, .. } = dead;
+        if is_same {
+            let journal = Journal::new(&tag);
+            journal.settle(conn, target).await?;
+            let recorded = journal.entries(conn).await?;
+            let staging = Staging::new(&tag, &head.databases);
+            inheritance.gather(conn, target, &staging, (databases, &recorded)).await?;
         }
         inheritance.tags.push(tag);
     }

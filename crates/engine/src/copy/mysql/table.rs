@@ -10,6 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::facts::Flavor;
 
+/// Stands between the values of a row in its digest: a byte that neither numbers nor texts in UTF-8 have. As a
+/// cast it makes bytes of the whole; else MySQL would convert each number that goes into a text, which takes a
+/// quarter more time.
+const SEPARATOR: &str = "CAST(X'FF' AS BINARY)";
+
 /// A table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
@@ -190,6 +195,9 @@ impl Table {
             .filter(|column| column.nullable)
             .map(|column| format!("ISNULL({})", identifier(&column.name)))
             .collect();
+        // Where two may have the separator in them, it does not tell where one ends.
+        let opaque = self.columns.iter().filter(|column| column.is_opaque()).skip(1);
+        parts.extend(opaque.map(|column| format!("LENGTH({})", identifier(&column.name))));
         // CONCAT_WS passes over NULLs: which columns are NULL is said apart.
         if !nulls.is_empty() {
             parts.push(format!("CONCAT({})", nulls.join(", ")));
@@ -197,7 +205,7 @@ impl Table {
         if parts.is_empty() {
             return "0".to_owned();
         }
-        format!("CRC32(CONCAT_WS(_binary'#', {}))", parts.join(", "))
+        format!("CRC32(CONCAT_WS({SEPARATOR}, {}))", parts.join(", "))
     }
 }
 
@@ -266,6 +274,14 @@ impl Column {
     fn short_text(&self) -> Option<&str> {
         let is_short = matches!(self.data_type.as_str(), "char" | "varchar" | "tinytext");
         self.charset.as_deref().filter(|_| is_short)
+    }
+
+    /// Whether its values go into a digest as they are, and may be any bytes.
+    fn is_opaque(&self) -> bool {
+        match self.data_type.as_str() {
+            "binary" | "varbinary" | "tinyblob" => true,
+            _ => self.short_text().is_some_and(|charset| !charset.starts_with("utf8")),
+        }
     }
 
     /// A text that tells its values apart.

@@ -6,7 +6,8 @@ use super::job::Job;
 use super::rows::{Batch, Form};
 use crate::copy::carrier::Written;
 use crate::copy::chunk::Chunk;
-use crate::copy::lane::{Outlet, TRIES};
+use crate::copy::lane::TRIES;
+use crate::copy::outlet::Outlet;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::{Cells, Conn};
 

@@ -19,7 +19,7 @@ pub struct Kind {
 
 const OBJECT: &[Asked] = &[text("object", "x.name")];
 const IN_SCHEMA: &[Asked] = &[text("object", "s.name + N'.' + x.name")];
-const INDEX: &[Asked] = &[text("object", "s.name + N'.' + o.name + N'.' + x.name")];
+const OF_OBJECT: &[Asked] = &[text("object", "s.name + N'.' + o.name + N'.' + x.name")];
 const OF_TABLE: &[Asked] = &[text("object", "s.name + N'.' + o.name")];
 // Words of the catalog have a collation of their own, which does not go together with names.
 const PERMISSION: &[Asked] = &[text(
@@ -48,7 +48,7 @@ const fn ask(
 }
 
 /// All such kinds.
-pub const ALL: [Kind; 31] = [
+pub const ALL: [Kind; 41] = [
     stops(
         ask(
             "users",
@@ -219,7 +219,7 @@ pub const ALL: [Kind; 31] = [
     stops(
         ask(
             "other_indexes",
-            INDEX,
+            OF_OBJECT,
             &["indexes"],
             "FROM sys.indexes AS x JOIN sys.objects AS o ON o.object_id = x.object_id\nJOIN \
              sys.schemas AS s ON s.schema_id = o.schema_id\nWHERE o.is_ms_shipped = 0 AND o.type IN \
@@ -340,6 +340,114 @@ pub const ALL: [Kind; 31] = [
         "database scoped credential",
         "is not made",
     ),
+    stops(
+        ask(
+            "signatures",
+            IN_SCHEMA,
+            &["crypt_properties"],
+            "FROM sys.crypt_properties AS cp JOIN sys.objects AS x ON cp.class = 1 AND x.object_id = \
+             cp.major_id\nJOIN sys.schemas AS s ON s.schema_id = x.schema_id\nORDER BY s.name, x.name",
+        ),
+        "signature of a module",
+        "is not given",
+    ),
+    stops(
+        ask(
+            "audits",
+            OBJECT,
+            &["database_audit_specifications"],
+            "FROM sys.database_audit_specifications AS x ORDER BY x.name",
+        ),
+        "audit specification",
+        "is not made",
+    ),
+    stops(
+        ask(
+            "classifications",
+            OF_OBJECT,
+            &["sensitivity_classifications"],
+            "FROM sys.sensitivity_classifications AS sc JOIN sys.objects AS o ON sc.class = 1 AND \
+             o.object_id = sc.major_id\nJOIN sys.schemas AS s ON s.schema_id = o.schema_id\nJOIN \
+             sys.columns AS x ON x.object_id = sc.major_id AND x.column_id = sc.minor_id\nORDER BY \
+             s.name, o.name, x.name",
+        ),
+        "sensitivity classification",
+        "is not given",
+    ),
+    stops(
+        ask(
+            "stoplists",
+            OBJECT,
+            &["fulltext_stoplists"],
+            "FROM sys.fulltext_stoplists AS x ORDER BY x.name",
+        ),
+        "full-text stoplist",
+        "is not made",
+    ),
+    stops(
+        ask(
+            "search_properties",
+            OBJECT,
+            &["registered_search_property_lists"],
+            "FROM sys.registered_search_property_lists AS x ORDER BY x.name",
+        ),
+        "search property list",
+        "is not made",
+    ),
+    stops(
+        ask(
+            "service_bindings",
+            OBJECT,
+            &["remote_service_bindings"],
+            "FROM sys.remote_service_bindings AS x ORDER BY x.name",
+        ),
+        "Service Broker remote binding",
+        "is not made",
+    ),
+    stops(
+        ask(
+            "routes",
+            OBJECT,
+            &["routes"],
+            "FROM sys.routes AS x WHERE x.name <> N'AutoCreatedLocal' ORDER BY x.name",
+        ),
+        "Service Broker route",
+        "is not made",
+    ),
+    stops(
+        ask(
+            "priorities",
+            OBJECT,
+            &["conversation_priorities"],
+            "FROM sys.conversation_priorities AS x ORDER BY x.name",
+        ),
+        "Service Broker priority",
+        "is not made",
+    ),
+    told(
+        ask(
+            "scoped_configurations",
+            OBJECT,
+            &["database_scoped_configurations"],
+            // Values are variants of several types; those of 2016 are looked at, which are numbers.
+            "FROM sys.database_scoped_configurations AS x\nWHERE (x.name IN \
+             (N'LEGACY_CARDINALITY_ESTIMATION', N'QUERY_OPTIMIZER_HOTFIXES', N'MAXDOP') AND \
+             CONVERT(nvarchar(60), x.value) <> N'0') OR (x.name = N'PARAMETER_SNIFFING' AND \
+             CONVERT(nvarchar(60), x.value) <> N'1')\nORDER BY x.name",
+        ),
+        "database scoped configuration",
+        "is what new databases of the target have",
+    ),
+    told(
+        ask(
+            "query_store",
+            &[text("object", "x.desired_state_desc")],
+            &["database_query_store_options"],
+            "FROM sys.database_query_store_options AS x WHERE x.desired_state <> 0",
+        ),
+        "Query Store",
+        "is what new databases of the target have, without what was collected",
+    ),
     told(
         ask("plan_guides", OBJECT, &["plan_guides"], "FROM sys.plan_guides AS x ORDER BY x.name"),
         "plan guide",
@@ -348,7 +456,7 @@ pub const ALL: [Kind; 31] = [
     told(
         ask(
             "statistics",
-            INDEX,
+            OF_OBJECT,
             &["stats"],
             "FROM sys.stats AS x JOIN sys.objects AS o ON o.object_id = x.object_id\nJOIN \
              sys.schemas AS s ON s.schema_id = o.schema_id\nWHERE x.user_created = 1 AND \

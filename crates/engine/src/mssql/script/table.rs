@@ -99,7 +99,7 @@ pub(super) fn compression(compression: Compression) -> Option<&'static str> {
 }
 
 /// A column without its default. Columns of a period are plain ones.
-fn definition(column: &Column) -> String {
+pub(super) fn definition(column: &Column) -> String {
     let name = quoted(&column.name);
     if let Source::Computed { definition, is_persisted } = &column.source {
         let persisted = match (is_persisted, column.is_nullable) {

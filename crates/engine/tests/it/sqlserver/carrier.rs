@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::copy::check::Check;
 use engine::copy::chunk::Chunk;
 use engine::copy::connections::Connections;
 use engine::copy::data::{self, Rows};
@@ -14,7 +15,7 @@ use engine::copy::mssql::walk::Walk;
 use engine::copy::report::{Difference, Verified};
 use engine::copy::sift::{self, Part};
 use engine::copy::throttle::{Limits, Throttle};
-use engine::copy::verify::{self, Check};
+use engine::copy::verify;
 use engine::mssql::catalog::column::{Column, Identity, Source};
 use engine::mssql::catalog::schema::Table;
 use engine::mssql::script::digest::Form as DigestForm;

@@ -18,7 +18,7 @@ use engine::run::stop::Stop;
 
 use super::*;
 
-fn options(tag: &str, databases: &[(&str, &str)]) -> Options {
+pub(super) fn options(tag: &str, databases: &[(&str, &str)]) -> Options {
     let databases = databases.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
     Options {
         databases,
@@ -36,28 +36,31 @@ fn options(tag: &str, databases: &[(&str, &str)]) -> Options {
     }
 }
 
-fn surroundings() -> Surroundings {
+pub(super) fn surroundings() -> Surroundings {
     Surroundings { progress: Progress::new(), stop: Stop::new() }
 }
 
-async fn copied(options: &Options) -> Result<Report, Failure> {
+pub(super) async fn copied(options: &Options) -> Result<Report, Failure> {
     copied_with(options, &surroundings()).await
 }
 
-async fn copied_with(options: &Options, surroundings: &Surroundings) -> Result<Report, Failure> {
+pub(super) async fn copied_with(
+    options: &Options,
+    surroundings: &Surroundings,
+) -> Result<Report, Failure> {
     let server = server();
     let run = copy::run(&server, &server, options, surroundings);
     tokio::time::timeout(3 * DEADLINE, run).await.unwrap()
 }
 
-async fn shown(options: &Options) -> Report {
+pub(super) async fn shown(options: &Options) -> Report {
     copied(options).await.unwrap_or_else(|failure| {
         panic!("{}\n{:#?}\n{:#?}", failure.error, failure.report.findings, failure.report.notes)
     })
 }
 
 /// Rows that only one of two tables has.
-async fn difference(session: &mut Session, one: &str, other: &str) -> i64 {
+pub(super) async fn difference(session: &mut Session, one: &str, other: &str) -> i64 {
     let only = |a: &str, b: &str| format!("(SELECT * FROM {a} EXCEPT SELECT * FROM {b})");
     let (here, there) = (only(one, other), only(other, one));
     let question = format!("SELECT COUNT(*) FROM {here} AS d");
@@ -67,12 +70,12 @@ async fn difference(session: &mut Session, one: &str, other: &str) -> i64 {
     }
 }
 
-async fn left_behind(session: &mut Session) -> i64 {
+pub(super) async fn left_behind(session: &mut Session) -> i64 {
     let like = format!("SELECT COUNT(*) FROM sys.databases WHERE name LIKE N'{PREFIX}%'");
     number(session, &like.replace('_', "[_]")).await
 }
 
-async fn count(session: &mut Session, table: &str) -> i64 {
+pub(super) async fn count(session: &mut Session, table: &str) -> i64 {
     number(session, &format!("SELECT COUNT(*) FROM {table}")).await
 }
 
@@ -207,7 +210,7 @@ async fn databases_that_name_each_other_are_copied_under_new_names() {
 }
 
 /// A database with one table of so many rows, in many chunks.
-async fn rows_made(database: &str, rows: i64) {
+pub(super) async fn rows_made(database: &str, rows: i64) {
     made(database).await;
     let mut session = connected(database).await;
     run(
@@ -308,7 +311,7 @@ async fn what_fails_after_the_exchange_leaves_the_target_as_it_was() {
 }
 
 /// Asks to stop, or does something else, once rows are in.
-async fn once_rows_are_in(progress: &Progress, then: impl Future<Output = ()>) {
+pub(super) async fn once_rows_are_in(progress: &Progress, then: impl Future<Output = ()>) {
     let mut session = connected("master").await;
     while progress.applied_rows.load(Ordering::Relaxed) == 0 {
         assert_eq!(number(&mut session, "SELECT 1").await, 1);

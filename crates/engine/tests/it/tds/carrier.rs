@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use engine::copy::arrival::Arrived;
 use engine::copy::connections::Connections;
-use engine::copy::data::{self, Arrived};
+use engine::copy::data;
 use engine::copy::lane::TRIES;
 use engine::copy::mssql::carrier::SqlServer;
 use engine::copy::mssql::job::Job;

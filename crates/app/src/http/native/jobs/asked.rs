@@ -79,6 +79,19 @@ pub struct CopyRequest {
     /// the like); without it such things stop the copy
     #[serde(default)]
     skip_unsupported: bool,
+    /// MySQL and MariaDB: DEFINER clauses stay (keep), go, so that the copying account becomes the definer
+    /// (strip), or name this account (USER@HOST); without it as the settings say
+    #[schema(max_length = 320, pattern = "^(keep|strip|.+@.+)$", example = "strip")]
+    definer: Option<String>,
+    /// MySQL and MariaDB: instances that are replicas of the target, asked with their registered logins; besides
+    /// them those that the settings name. Without any, those that the target knows are asked with its login
+    #[serde(default)]
+    #[schema(max_items = 100, example = json!([]))]
+    replicas: Vec<String>,
+    /// MySQL and MariaDB: pause while a replica of the target is more seconds behind, or does not replicate;
+    /// the settings may say fewer
+    #[schema(minimum = 1, maximum = 86400)]
+    replica_lag_seconds_max: Option<u64>,
 }
 
 /// The kind of an import
@@ -178,12 +191,20 @@ impl Request {
                     replace,
                     verify,
                     skip_unsupported,
+                    definer,
+                    replicas,
+                    replica_lag_seconds_max,
                 } = asked;
                 let fields =
                     serde_json::json!(["copy", source, instance, databases, replace, verify]);
                 let mut text = fields.to_string();
+                // What was not known before is only told where it is given, for the same reason.
                 if *skip_unsupported {
                     text.push_str("\0skip_unsupported");
+                }
+                if definer.is_some() || !replicas.is_empty() || replica_lag_seconds_max.is_some() {
+                    let fields = serde_json::json!([definer, replicas, replica_lag_seconds_max]);
+                    text.push_str(&format!("\0{fields}"));
                 }
                 text
             }
@@ -214,19 +235,20 @@ impl ImportRequest {
 
 impl CopyRequest {
     fn copy(self) -> NewCopy {
-        let CopyRequest { kind: _, source, instance, databases, replace, verify, skip_unsupported } =
-            self;
         let pair = |database: CopiedDatabase| {
             let target = database.new_name.unwrap_or_else(|| database.name.clone());
             (database.name, target)
         };
         NewCopy {
-            source,
-            target: instance,
-            databases: databases.into_iter().map(pair).collect(),
-            replace,
-            verify,
-            skip_unsupported,
+            source: self.source,
+            target: self.instance,
+            databases: self.databases.into_iter().map(pair).collect(),
+            replace: self.replace,
+            verify: self.verify,
+            skip_unsupported: self.skip_unsupported,
+            definer: self.definer,
+            replicas: self.replicas,
+            replica_lag_seconds_max: self.replica_lag_seconds_max,
             terms: Terms::Own,
             request: None,
         }
