@@ -248,11 +248,6 @@ impl Site {
         run(dbferry().args(arguments), &self.home);
     }
 
-    /// What the next [`Site::restart`] has in its environment, and nothing else of ours.
-    pub(crate) fn set_environment(&mut self, name: &str, value: &str) {
-        self.environment = vec![(name.to_owned(), value.to_owned())];
-    }
-
     /// What the next [`Site::restart`] leaves out of the environment: all that it began with.
     pub(crate) fn forget_environment(&mut self) {
         self.environment.clear();

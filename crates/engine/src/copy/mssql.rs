@@ -235,7 +235,7 @@ impl Course for SqlServerCourse<'_> {
         journal.publishing(session, &places).await?;
         failpoint::pass("before exchange");
         // Where this fails, the journal goes back.
-        publish::forth(session, &places, &made.scripts).await?;
+        publish::forth((session, self.scope.target), &places, &made.scripts).await?;
         failpoint::pass("programs made");
         let is_late = |one: &Script| one.statements.iter().any(|one| one.phase.is_late());
         if made.scripts.iter().any(is_late) {
@@ -362,7 +362,7 @@ impl<'a> SqlServerCourse<'a> {
         let target = (*target, &known.target);
         let own = (options.tag.as_str(), &options.past);
         let mut kept = resume::claim(&mut main.session, target, own, (head, planned)).await?;
-        kept.adopt(&mut main.session, &known.target, (&self.staging(), planned)).await?;
+        kept.adopt(&mut main.session, target, (&self.staging(), planned)).await?;
         report.resumed = kept.tables();
         Ok(kept)
     }

@@ -285,19 +285,6 @@ impl Yard {
         const LIVE: &str =
             "SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE program_name LIKE N'dbferry copy%'";
         wait_until(|| self.count(LIVE) == 0);
-        if !self.is_babelfish {
-            return;
-        }
-        // Babelfish renames no database in which it counts sessions that have ended. New ones take their places.
-        const ENDED: &str = "SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE session_id IS NULL AND database_id > 4";
-        let mut others = Vec::new();
-        while self.count(ENDED) > 0 && others.len() < 40 {
-            let connected = self.bench.runtime.block_on(Session::connect(&endpoint(), "test"));
-            others.push(connected.unwrap());
-        }
-        for other in others {
-            self.bench.runtime.block_on(other.close());
-        }
     }
 
     /// Ends one of the sessions of these programs, whichever it is.

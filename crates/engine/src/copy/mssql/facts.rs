@@ -66,8 +66,7 @@ pub async fn gather(session: &mut Session) -> Result<ServerFacts> {
                              WHERE d.name = N'master')";
     let collation = answer::text(session, COLLATION).await?;
     let obeys_locks = shows(session, "dm_tran_locks").await?;
-    const BABELFISH: &str = "SERVERPROPERTY('Babelfish')";
-    let names_indexes = answer::number(session, BABELFISH).await? == Some(1);
+    let names_indexes = answer::is_babelfish(session).await?;
     let answers = answer::ask(session, &[&MEANS], &views).await?;
     let rows = MEANS.rows(&answers)?;
     let means = rows.first().ok_or_else(|| question::strange("no server".to_owned()))?;
