@@ -212,7 +212,7 @@ impl Course for SqlServerCourse<'_> {
             report.notes.extend(notes.into_iter().map(|note| about(database, &note)));
             answer::enter(session, session::HOME).await?;
         }
-        if known.target.forgets_texts && made.scripts.iter().any(is_late) {
+        if !known.target.tells_renamed && made.scripts.iter().any(is_late) {
             report.notes.push(NOT_COMPARED.to_owned());
         }
         let names: Vec<&str> = (0..made.databases.len()).map(|index| staging.of(index)).collect();
@@ -242,9 +242,9 @@ impl Course for SqlServerCourse<'_> {
         journal.publishing(session, &places).await?;
         failpoint::pass("before exchange");
         // Where this fails, the journal goes back.
-        publish::forth(session, &places, &made.scripts).await?;
+        publish::forth((session, self.scope.target), &places, &made.scripts).await?;
         failpoint::pass("programs made");
-        if !known.target.forgets_texts {
+        if known.target.tells_renamed {
             let names: Vec<&str> = places.iter().map(|place| place.target.as_str()).collect();
             definitions::judge(&self.unlike(session, known, &made, (&names, true)).await?)?;
         }
@@ -368,7 +368,7 @@ impl<'a> SqlServerCourse<'a> {
         let target = (*target, &known.target);
         let own = (options.tag.as_str(), &options.past);
         let mut kept = resume::claim(&mut main.session, target, own, (head, planned)).await?;
-        kept.adopt(&mut main.session, &known.target, (&self.staging(), planned)).await?;
+        kept.adopt(&mut main.session, target, (&self.staging(), planned)).await?;
         report.resumed = kept.tables();
         Ok(kept)
     }

@@ -126,7 +126,7 @@ pub async fn claim(
         let Dead { tag, lock, is_same } = dead;
         if is_same {
             let journal = Journal::new(&tag);
-            journal.settle(session).await?;
+            journal.settle((session, target.0)).await?;
             let recorded = journal.entries(session).await?;
             answer::enter(session, session::HOME).await?;
             let staging = Staging::new(&tag, &head.databases);
@@ -199,13 +199,13 @@ impl Inheritance {
     pub async fn adopt(
         &mut self,
         session: &mut Session,
-        facts: &ServerFacts,
+        (target, facts): (&Endpoint, &ServerFacts),
         (staging, planned): (&Staging, &Planned<'_>),
     ) -> Result<()> {
         answer::enter(session, session::HOME).await?;
         for (index, inherited) in &mut self.databases {
             let name = staging.of(*index);
-            database::rename(session, &inherited.name, name).await?;
+            database::rename((session, target), &inherited.name, name).await?;
             name.clone_into(&mut inherited.name);
             let Some((wanted, _)) = planned.get(*index) else { continue };
             // Only now: the dead copy may have made keys until its database went.
