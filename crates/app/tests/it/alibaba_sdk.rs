@@ -185,7 +185,7 @@ impl Client {
     }
 
     /// What the SDK gives back, or the code and message of its exception.
-    fn told(&mut self, asked: &Value) -> Result<Value, (String, String)> {
+    pub(crate) fn told(&mut self, asked: &Value) -> Result<Value, (String, String)> {
         loop {
             writeln!(self.asks, "{asked}").unwrap();
             let mut line = String::new();

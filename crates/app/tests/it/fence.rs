@@ -64,7 +64,8 @@ fn wait_tidy(server: &Server) {
     wait_until(|| server.sql("SHOW DATABASES LIKE 'dbferry'").unwrap().is_empty());
 }
 
-fn stands_still(process: u32) -> bool {
+/// Whether a process is suspended.
+pub(crate) fn stands_still(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let (_, rest) = stat.rsplit_once(") ").unwrap();
     rest.starts_with('T')

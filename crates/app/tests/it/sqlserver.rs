@@ -9,6 +9,7 @@ use engine::mssql::name::{literal, quoted};
 use engine::mssql::session::Session;
 use engine::mssql::value::Value as Cell;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 
 use crate::alibaba_sdk::{Client, text};
@@ -19,6 +20,9 @@ use crate::native::check;
 use crate::remote;
 use crate::sameness::dbferry;
 use crate::service::Site;
+
+mod fence;
+mod rounds;
 
 const SOURCE: &str = "rm-sqlsource1";
 const TARGET: &str = "rm-sqltarget1";
@@ -51,7 +55,8 @@ struct Bench {
 }
 
 impl Bench {
-    fn start() -> Bench {
+    /// The server with none of the databases.
+    fn empty() -> Bench {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let bench = Bench { runtime, endpoint: Endpoint::parse(&url()).unwrap() };
         bench.drop_all();
@@ -60,6 +65,11 @@ impl Bench {
             // What it does not know of an index or a constraint it is to pass over.
             bench.run("master", &["EXEC sp_babelfish_configure '%', 'ignore', 'server'"]);
         }
+        bench
+    }
+
+    fn start() -> Bench {
+        let bench = Bench::empty();
         for name in [SHOP, STOCK] {
             bench.run("master", &[&format!("CREATE DATABASE {}", quoted(name))]);
         }
@@ -148,15 +158,21 @@ impl Bench {
 
     /// A service with the server as two instances, and the time that a server under tests may need.
     fn site(&self, copies: &str) -> Site {
-        let settings = tempfile::NamedTempFile::new().unwrap();
+        self.site_with(copies, &[]).0
+    }
+
+    /// The same with further options, and the file with its settings, so that it can be started again.
+    fn site_with(&self, copies: &str, options: &[&str]) -> (Site, NamedTempFile) {
+        let settings = NamedTempFile::new().unwrap();
         let text = format!("[copies]\ncheck_milliseconds = 60000\n{copies}");
         std::fs::write(settings.path(), text).unwrap();
-        let site = Site::start(&["--config", settings.path().to_str().unwrap()]);
+        let own = ["--config", settings.path().to_str().unwrap()];
+        let site = Site::start(&[&own[..], options].concat());
         for id in [SOURCE, TARGET] {
             site.register(id, &site.key, &url(), &[]);
             site.look_at(id, &site.key);
         }
-        site
+        (site, settings)
     }
 }
 

@@ -57,6 +57,10 @@ pub mod trial;
 pub mod walk;
 pub mod watcher;
 
+/// What is said where nothing can be read of modules behind the exchange.
+const NOT_COMPARED: &str = "what names databases of the copy is compared in the trial only: the target forgets texts when \
+                            databases get other names";
+
 /// A copy between two SQL Servers.
 #[derive(Debug)]
 pub struct SqlServerCourse<'a> {
@@ -208,6 +212,9 @@ impl Course for SqlServerCourse<'_> {
             report.notes.extend(notes.into_iter().map(|note| about(database, &note)));
             answer::enter(session, session::HOME).await?;
         }
+        if !known.target.tells_renamed && made.scripts.iter().any(is_late) {
+            report.notes.push(NOT_COMPARED.to_owned());
+        }
         let names: Vec<&str> = (0..made.databases.len()).map(|index| staging.of(index)).collect();
         let unlike = self.unlike(session, known, &made, (&names, false)).await?;
         report.findings.extend(unlike.iter().cloned());
@@ -235,10 +242,9 @@ impl Course for SqlServerCourse<'_> {
         journal.publishing(session, &places).await?;
         failpoint::pass("before exchange");
         // Where this fails, the journal goes back.
-        publish::forth(session, &places, &made.scripts).await?;
+        publish::forth((session, self.scope.target), &places, &made.scripts).await?;
         failpoint::pass("programs made");
-        let is_late = |one: &Script| one.statements.iter().any(|one| one.phase.is_late());
-        if made.scripts.iter().any(is_late) {
+        if known.target.tells_renamed {
             let names: Vec<&str> = places.iter().map(|place| place.target.as_str()).collect();
             definitions::judge(&self.unlike(session, known, &made, (&names, true)).await?)?;
         }
@@ -362,7 +368,7 @@ impl<'a> SqlServerCourse<'a> {
         let target = (*target, &known.target);
         let own = (options.tag.as_str(), &options.past);
         let mut kept = resume::claim(&mut main.session, target, own, (head, planned)).await?;
-        kept.adopt(&mut main.session, &known.target, (&self.staging(), planned)).await?;
+        kept.adopt(&mut main.session, target, (&self.staging(), planned)).await?;
         report.resumed = kept.tables();
         Ok(kept)
     }
@@ -395,7 +401,8 @@ impl<'a> SqlServerCourse<'a> {
         Ok(tried.reworded)
     }
 
-    /// What is not as it is to be in the databases of these names; with `true` they are shown already.
+    /// What is not as it is to be in the databases of these names. With `true` they are shown already, and those are
+    /// looked at in which something was made since.
     async fn unlike(
         &self,
         session: &mut Session,
@@ -403,9 +410,10 @@ impl<'a> SqlServerCourse<'a> {
         made: &Made,
         (names, is_shown): (&[&str], bool),
     ) -> Result<Vec<Finding>> {
-        let each = made.databases.iter().zip(&made.reworded).zip(names);
+        let each = made.databases.iter().zip(&made.reworded).zip(names).zip(&made.scripts);
         let wanted: Vec<Wanted<'_>> = each
-            .map(|((database, reworded), name)| Wanted {
+            .filter(|(_, script)| !is_shown || is_late(script))
+            .map(|(((database, reworded), name), _)| Wanted {
                 database,
                 name,
                 reworded,
@@ -496,7 +504,7 @@ impl<'a> SqlServerCourse<'a> {
     async fn check_changes(&self, session: &mut Session, known: &Known) -> Result<Vec<Database>> {
         let mut databases = Vec::new();
         for database in &known.databases {
-            let now = catalog::read(session, &known.source, &database.name).await;
+            let now = catalog::read_carried(session, &known.source, &database.name).await;
             let now = now.map_err(|error| error.on(Side::Source))?;
             if let Some(change) = catalog::first_change(database, &now) {
                 let text = format!("during the copy, in {}: {change}", database.name);
@@ -506,6 +514,11 @@ impl<'a> SqlServerCourse<'a> {
         }
         Ok(databases)
     }
+}
+
+/// Whether something is made under the final names only.
+fn is_late(script: &Script) -> bool {
+    script.statements.iter().any(|one| one.phase.is_late())
 }
 
 /// How many objects of a database are made that hold no rows.

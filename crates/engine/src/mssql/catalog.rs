@@ -35,6 +35,13 @@ pub fn questions(facts: &Facts) -> Vec<(&'static str, String)> {
     all().filter_map(|question| question.sql(facts).map(|sql| (question.name, sql))).collect()
 }
 
+/// Those of [`questions`] that ask for what is carried: enough to compare a database with one that is known.
+/// [`read`] makes the same database of the answers, with fewer findings.
+pub fn questions_of_carried(facts: &Facts) -> Vec<(&'static str, String)> {
+    let carried = sys::ALL.into_iter();
+    carried.filter_map(|question| question.sql(facts).map(|sql| (question.name, sql))).collect()
+}
+
 /// Makes a database of the answers. Rows of another shape, a definition that the login may not see, and
 /// an index of a table that is not there are errors; they name the object.
 pub fn read(answers: &Answers) -> Result<Database> {

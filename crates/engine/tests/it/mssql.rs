@@ -230,4 +230,23 @@ fn every_question_has_a_name_of_its_own_and_reads_only() {
     assert_eq!(asked.len(), all.len());
     assert!(asked.iter().all(|(_, sql)| sql.starts_with("SELECT ")));
     assert!(catalog::questions(&Facts::default()).is_empty());
+    let fewer = catalog::questions_of_carried(&facts);
+    assert!(fewer.len() < asked.len() && fewer.iter().all(|one| asked.contains(one)));
+}
+
+#[test]
+fn what_is_carried_is_read_without_asking_for_what_never_is() {
+    let carried = sys::ALL.map(|question| question.name);
+    let mut is_shorter = false;
+    for (name, case) in cases() {
+        let whole = answers(&case);
+        let mut fewer = whole.clone();
+        fewer.retain(|question, _| carried.contains(question));
+        is_shorter |= fewer.len() < whole.len();
+        let (mut one, mut other) = (catalog::read(&whole).unwrap(), catalog::read(&fewer).unwrap());
+        one.findings.clear();
+        other.findings.clear();
+        assert_eq!(one, other, "{name}");
+    }
+    assert!(is_shorter);
 }

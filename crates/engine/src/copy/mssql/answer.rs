@@ -8,6 +8,11 @@ use crate::mssql::name::quoted;
 use crate::mssql::session::Session;
 use crate::mssql::value::{Row, Value};
 
+/// Whether it is Babelfish for PostgreSQL.
+pub async fn is_babelfish(session: &mut Session) -> Result<bool> {
+    Ok(number(session, "SERVERPROPERTY('Babelfish')").await? == Some(1))
+}
+
 /// A number.
 pub async fn number(session: &mut Session, expression: &str) -> Result<Option<i64>> {
     let rows = session.query(&format!("SELECT CAST({expression} AS bigint)")).await?;

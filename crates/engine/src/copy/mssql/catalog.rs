@@ -16,9 +16,27 @@ const VALUE_BYTES: u64 = 64;
 
 /// Reads a database; the session is in it afterwards.
 pub async fn read(session: &mut Session, facts: &ServerFacts, name: &str) -> Result<Database> {
+    ask(session, catalog::questions(&facts.views), name).await
+}
+
+/// Reads a database without asking for what is never carried, which is most of the questions: only to compare it
+/// with another reading. The session is in it afterwards.
+pub async fn read_carried(
+    session: &mut Session,
+    facts: &ServerFacts,
+    name: &str,
+) -> Result<Database> {
+    ask(session, catalog::questions_of_carried(&facts.views), name).await
+}
+
+async fn ask(
+    session: &mut Session,
+    questions: Vec<(&'static str, String)>,
+    name: &str,
+) -> Result<Database> {
     answer::enter(session, name).await?;
     let mut answers = Answers::new();
-    for (name, question) in catalog::questions(&facts.views) {
+    for (name, question) in questions {
         answers.insert(name, session.query(&question).await?);
     }
     catalog::read(&answers)

@@ -26,10 +26,10 @@ pub async fn compare(scope: &Scope<'_>, report: &mut Report) -> Result<()> {
     let target = facts::gather(&mut here.session).await?;
     let (mut databases, mut unlike) = (Vec::new(), Vec::new());
     for (from, to) in &scope.options.databases {
-        let database = catalog::read(&mut there.session, &source, from).await;
+        let database = catalog::read_carried(&mut there.session, &source, from).await;
         let mut database = database.map_err(at_source)?;
         catalog::estimate(&mut there.session, &mut database).await.map_err(at_source)?;
-        let copy = catalog::read(&mut here.session, &target, to).await?;
+        let copy = catalog::read_carried(&mut here.session, &target, to).await?;
         check_tables(from, &shapes(&database), &shapes(&copy))?;
         let names = source.names_with(&target, Names::new(&scope.options.databases, true));
         let own = |unlike| definitions::found(from, unlike);

@@ -3,10 +3,14 @@
 //! Promises: whoever is in a database that is to be renamed or removed is put out of it, if that is
 //! allowed and not otherwise possible, and waited for a limited time. The session that asks is in none of
 //! them. What is inside is nobody's business here.
+//!
+//! Babelfish for PostgreSQL counts a session that has ended as being where it was until a new one gets its place,
+//! shows only some of those, and renames no database in which it counts somebody. So new ones are opened there.
 
 use std::time::Duration;
 
-use super::answer;
+use super::{answer, session};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mssql::name::{literal, quoted};
 use crate::mssql::session::Session;
@@ -15,6 +19,9 @@ use crate::mssql::session::Session;
 pub const TRIES: u32 = 40;
 /// How often what fails is tried again although nobody is seen there.
 const VAIN_TRIES: u32 = 4;
+/// Sessions that are opened after each vain try, to take the places of ended ones; a server gives the lowest free
+/// place, so they stay open until the last try.
+const PLACES: usize = 16;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -36,11 +43,21 @@ pub async fn names(session: &mut Session) -> Result<Vec<String>> {
     answer::texts(session, NAMES).await
 }
 
-/// Gives a database another name. Those who are in it are put out; if many were let in, they are again.
-pub async fn rename(session: &mut Session, from: &str, to: &str) -> Result<()> {
+/// Gives a database of `target`, where the session is, another name. Those who are in it are put out; if many were
+/// let in, they are again.
+pub async fn rename(
+    (session, target): (&mut Session, &Endpoint),
+    from: &str,
+    to: &str,
+) -> Result<()> {
     let sql = format!("ALTER DATABASE {} MODIFY NAME = {}", quoted(from), quoted(to));
     let took_many = takes_many(session, from).await?;
-    if alone(session, from, &sql).await? && took_many {
+    let mut places = Places { target, taken: Vec::new() };
+    let was_shut = alone(session, (from, &sql), Some(&mut places)).await;
+    for place in places.taken {
+        place.close().await;
+    }
+    if was_shut? && took_many {
         open_to_all(session, to).await?;
     }
     Ok(())
@@ -56,11 +73,39 @@ pub async fn remove(session: &mut Session, name: &str) -> Result<()> {
     if id(session, name).await?.is_none() {
         return Ok(());
     }
-    alone(session, name, &format!("DROP DATABASE {}", quoted(name))).await.map(|_was_shut| ())
+    let sql = format!("DROP DATABASE {}", quoted(name));
+    alone(session, (name, &sql), None).await.map(|_was_shut| ())
 }
 
-/// Executes what nobody else may be in the database for. True if the database was shut for that.
-async fn alone(session: &mut Session, name: &str, sql: &str) -> Result<bool> {
+/// Sessions that are open only for their places.
+struct Places<'a> {
+    target: &'a Endpoint,
+    taken: Vec<Session>,
+}
+
+impl Places<'_> {
+    /// Takes some more, where that helps. A failure to do so shows as one more vain try.
+    async fn take(&mut self, session: &mut Session) -> Result<()> {
+        if !answer::is_babelfish(session).await? {
+            return Ok(());
+        }
+        let home = Some(session::HOME.to_owned());
+        let endpoint = Endpoint { database: home, ..self.target.clone() };
+        for _ in 0..PLACES {
+            let Ok(session) = Session::connect(&endpoint, "copy place").await else { break };
+            self.taken.push(session);
+        }
+        Ok(())
+    }
+}
+
+/// Executes what nobody else may be in the database for, if `places` says so not even one who has ended. True if the
+/// database was shut for that.
+async fn alone(
+    session: &mut Session,
+    (name, sql): (&str, &str),
+    mut places: Option<&mut Places<'_>>,
+) -> Result<bool> {
     let (mut was_shut, mut vain) = (false, 0);
     for left in (0..TRIES).rev() {
         let Err(error) = session.run(sql).await else { return Ok(was_shut) };
@@ -73,6 +118,9 @@ async fn alone(session: &mut Session, name: &str, sql: &str) -> Result<bool> {
             vain += 1;
             if vain == VAIN_TRIES {
                 return Err(error);
+            }
+            if let Some(places) = &mut places {
+                places.take(session).await?;
             }
         }
         was_shut |= shut(session, name, &others).await?;

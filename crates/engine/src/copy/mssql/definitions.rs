@@ -36,7 +36,7 @@ pub async fn compare(
 ) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for one in wanted {
-        let made = catalog::read(session, facts, one.name).await;
+        let made = catalog::read_carried(session, facts, one.name).await;
         let made = made.map_err(|error| error.on(Side::Target))?;
         answer::enter(session, session::HOME).await?;
         let mut unlike = likeness::differences(one.database, &made, names);

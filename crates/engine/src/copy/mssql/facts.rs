@@ -31,6 +31,9 @@ pub struct ServerFacts {
     pub obeys_locks: bool,
     /// Indexes get names of the server's own, as Babelfish for PostgreSQL's do.
     pub names_indexes: bool,
+    /// Programs can be read behind a renaming of their database. Babelfish for PostgreSQL finds them by the name that it
+    /// had when they were made.
+    pub tells_renamed: bool,
 }
 
 /// Editions of Azure that have no database snapshots: SQL Database, Synapse.
@@ -66,8 +69,7 @@ pub async fn gather(session: &mut Session) -> Result<ServerFacts> {
                              WHERE d.name = N'master')";
     let collation = answer::text(session, COLLATION).await?;
     let obeys_locks = shows(session, "dm_tran_locks").await?;
-    const BABELFISH: &str = "SERVERPROPERTY('Babelfish')";
-    let names_indexes = answer::number(session, BABELFISH).await? == Some(1);
+    let is_babelfish = answer::is_babelfish(session).await?;
     let answers = answer::ask(session, &[&MEANS], &views).await?;
     let rows = MEANS.rows(&answers)?;
     let means = rows.first().ok_or_else(|| question::strange("no server".to_owned()))?;
@@ -79,7 +81,8 @@ pub async fn gather(session: &mut Session) -> Result<ServerFacts> {
         may_create_databases: means.maybe_flag("may_create_databases")?,
         edition: means.maybe_int("engine_edition")?.unwrap_or(0),
         obeys_locks,
-        names_indexes,
+        names_indexes: is_babelfish,
+        tells_renamed: !is_babelfish,
     })
 }
 

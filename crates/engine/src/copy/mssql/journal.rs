@@ -151,7 +151,7 @@ impl Journal {
 
     /// Undoes what was being published, if anything was, and nothing that is shown. Its lock must be held. The
     /// session is in no database of the copy afterwards.
-    pub async fn settle(&self, session: &mut Session) -> Result<Settled> {
+    pub async fn settle(&self, (session, target): (&mut Session, &Endpoint)) -> Result<Settled> {
         let all = self.all(session, "journal").await?;
         answer::enter(session, session::HOME).await?;
         let Some(entry) = all.last() else { return Ok(Settled::Nothing) };
@@ -163,7 +163,7 @@ impl Journal {
             Written::Shown(shown) => return Ok(Settled::Shown(shown)),
             Written::Publishing(places) => places,
         };
-        publish::back(session, &places).await?;
+        publish::back((session, target), &places).await?;
         answer::enter(session, &self.name).await?;
         session.run("DELETE FROM dbo.journal").await?;
         answer::enter(session, session::HOME).await?;
@@ -265,7 +265,7 @@ impl Journals for SqlServerJournals<'_> {
     }
 
     async fn settle(&mut self, held: &mut Held, tag: &str) -> Result<Settled> {
-        Journal::new(tag).settle(&mut held.conn.session).await
+        Journal::new(tag).settle((&mut held.conn.session, self.target)).await
     }
 
     async fn remove(&mut self, held: &mut Held, database: &str) -> Result<()> {

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{answer, database, session, staging};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mssql::script::{Phase, Script};
 use crate::mssql::session::Session;
@@ -58,13 +59,19 @@ pub async fn place(
 
 /// Makes all places show their copies, each with the statements that need the final names. After an error,
 /// [`back`] is due.
-pub async fn forth(session: &mut Session, places: &[Place], scripts: &[Script]) -> Result<()> {
+pub async fn forth(
+    (session, target): (&mut Session, &Endpoint),
+    places: &[Place],
+    scripts: &[Script],
+) -> Result<()> {
     answer::enter(session, session::HOME).await?;
     for place in places.iter().filter(|place| place.old.is_some()) {
-        database::rename(session, &place.target, &place.trash).await?;
+        database::rename((session, target), &place.target, &place.trash).await?;
+        failpoint::pass("database moved");
     }
     for place in places {
-        database::rename(session, &place.staging, &place.target).await?;
+        database::rename((session, target), &place.staging, &place.target).await?;
+        failpoint::pass("database moved");
     }
     failpoint::pass("after exchange");
     let shown: Vec<(&str, &Script)> =
@@ -80,17 +87,17 @@ pub async fn forth(session: &mut Session, places: &[Place], scripts: &[Script]) 
 }
 
 /// Undoes as much of [`forth`] as was done; can be done again.
-pub async fn back(session: &mut Session, places: &[Place]) -> Result<()> {
+pub async fn back((session, target): (&mut Session, &Endpoint), places: &[Place]) -> Result<()> {
     answer::enter(session, session::HOME).await?;
     for place in places.iter().rev() {
         if database::id(session, &place.target).await? == Some(place.staging_id) {
-            database::rename(session, &place.target, &place.staging).await?;
+            database::rename((session, target), &place.target, &place.staging).await?;
         }
     }
     for place in places.iter().rev() {
         let Some(old) = &place.old else { continue };
         if database::id(session, &place.trash).await? == Some(old.id) {
-            database::rename(session, &place.trash, &place.target).await?;
+            database::rename((session, target), &place.trash, &place.target).await?;
         }
         let is_back = database::id(session, &place.target).await? == Some(old.id);
         if is_back && old.takes_many && !database::takes_many(session, &place.target).await? {

@@ -126,7 +126,7 @@ pub async fn claim(
         let Dead { tag, lock, is_same } = dead;
         if is_same {
             let journal = Journal::new(&tag);
-            journal.settle(session).await?;
+            journal.settle((session, target.0)).await?;
             let recorded = journal.entries(session).await?;
             answer::enter(session, session::HOME).await?;
             let staging = Staging::new(&tag, &head.databases);
@@ -182,7 +182,7 @@ impl Inheritance {
             let same =
                 now.tables.iter().filter(|(name, made)| before.tables.get(*name) == Some(made));
             let tables = same.map(|(name, _)| (name.clone(), false)).collect();
-            let present = catalog::read(session, facts, name).await;
+            let present = catalog::read_carried(session, facts, name).await;
             let present = present.map_err(|error| error.on(Side::Target))?;
             let is_plain = strip(session, &present, script).await?;
             answer::enter(session, session::HOME).await?;
@@ -199,17 +199,17 @@ impl Inheritance {
     pub async fn adopt(
         &mut self,
         session: &mut Session,
-        facts: &ServerFacts,
+        (target, facts): (&Endpoint, &ServerFacts),
         (staging, planned): (&Staging, &Planned<'_>),
     ) -> Result<()> {
         answer::enter(session, session::HOME).await?;
         for (index, inherited) in &mut self.databases {
             let name = staging.of(*index);
-            database::rename(session, &inherited.name, name).await?;
+            database::rename((session, target), &inherited.name, name).await?;
             name.clone_into(&mut inherited.name);
             let Some((wanted, _)) = planned.get(*index) else { continue };
             // Only now: the dead copy may have made keys until its database went.
-            let present = catalog::read(session, facts, name).await;
+            let present = catalog::read_carried(session, facts, name).await;
             let present = present.map_err(|error| error.on(Side::Target))?;
             settle(session, &mut inherited.tables, (wanted, &present)).await?;
             answer::enter(session, session::HOME).await?;

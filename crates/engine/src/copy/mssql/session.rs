@@ -26,6 +26,9 @@ use crate::mssql::value::Value;
 pub const LOCK_WAIT_SECONDS: u32 = 300;
 /// How long a batch of rows waits for a lock, in seconds.
 pub const ROW_WAIT_SECONDS: u32 = 50;
+/// Sessions that are given up because the server does not show them, one after another: Babelfish for PostgreSQL leaves
+/// some out of its list while others come and go.
+const UNSEEN_MAX: usize = 3;
 /// The database that sessions are in.
 pub const HOME: &str = "master";
 /// What a session needs besides [`script::SESSION`]. Texts and numbers of our own have explicit formats;
@@ -140,18 +143,34 @@ pub async fn writer(target: &Endpoint, purpose: &str) -> Result<Conn> {
     open(target, purpose, ROW_WAIT_SECONDS).await
 }
 
+/// Opens a session that others can be told from. One that the server does not show could not be ended by anybody:
+/// another is opened beside it, since its place would be the next one's.
 async fn open(endpoint: &Endpoint, purpose: &str, wait_seconds: u32) -> Result<Conn> {
-    let endpoint = Endpoint { database: Some(HOME.to_owned()), ..endpoint.clone() };
-    let mut session = Session::connect(&endpoint, purpose).await?;
+    let endpoint = Arc::new(Endpoint { database: Some(HOME.to_owned()), ..endpoint.clone() });
+    let mut unseen = Vec::new();
+    let mut conn = loop {
+        let conn = open_one(&endpoint, purpose).await?;
+        if conn.place.mark.began.is_some() || unseen.len() == UNSEEN_MAX {
+            break conn;
+        }
+        unseen.push(conn);
+    };
+    for other in unseen {
+        other.close().await;
+    }
+    conn.wait_for_locks(wait_seconds).await?;
+    Ok(conn)
+}
+
+async fn open_one(endpoint: &Arc<Endpoint>, purpose: &str) -> Result<Conn> {
+    let mut session = Session::connect(endpoint, purpose).await?;
     session.run(script::SESSION).await?;
     session.run(SETTINGS).await?;
     let rows = session.query(&format!("{MARK}, {JOINS_BYTES}")).await?;
     let mark = marked(&rows, &endpoint.address());
-    let place = Place { endpoint: Arc::new(endpoint), mark };
+    let place = Place { endpoint: endpoint.clone(), mark };
     let form = if number(&rows, 3) == 1 { Form::Bytes } else { Form::Texts };
-    let mut conn = Conn { session, place, form, prepared: None };
-    conn.wait_for_locks(wait_seconds).await?;
-    Ok(conn)
+    Ok(Conn { session, place, form, prepared: None })
 }
 
 /// What tells the session itself from others: number, server, when it logged in.

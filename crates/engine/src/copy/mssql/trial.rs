@@ -93,7 +93,7 @@ async fn compare(
     tried: &mut Tried,
 ) -> Result<()> {
     for (wanted, (_, name)) in databases.iter().zip(trials) {
-        let made = catalog::read(session, facts, name).await;
+        let made = catalog::read_carried(session, facts, name).await;
         let made = made.map_err(|error| error.on(Side::Target))?;
         answer::enter(session, session::HOME).await?;
         for one in likeness::differences(wanted, &made, names) {

@@ -193,6 +193,9 @@ fn plain(database: &Database, names: &Names) -> Database {
     if !names.has_indexes {
         let all = database.tables.iter_mut().flat_map(|table| table.indexes.iter_mut());
         all.filter(|index| index.role == Role::Plain).for_each(|index| index.name.clear());
+        // Nor are names of defaults kept there.
+        let columns = database.tables.iter_mut().flat_map(|table| table.columns.iter_mut());
+        columns.filter_map(|column| column.default.as_mut()).for_each(|one| one.name.clear());
     }
     for one in &mut database.sequences {
         // What a sequence begins with is another number once it has been told where to go on.

@@ -1,0 +1,102 @@
+//! A copy that dies or fails at each step of showing its databases: the target shows the old ones or the new ones.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::*;
+use crate::fence::stands_still;
+
+/// Where the process dies, and whether the target shows the copy afterwards.
+const DEATHS: [(&str, bool); 10] = [
+    ("chunk copied:3", false),
+    ("rows copied:1", false),
+    ("before exchange:1", false),
+    ("database moved:1", false),
+    ("database moved:2", false),
+    ("database moved:3", false),
+    ("database moved:4", false),
+    ("after exchange:1", false),
+    ("programs made:1", false),
+    ("copy settled:1", true),
+];
+
+#[test]
+#[ignore = "needs a SQL Server: make test-sqlserver"]
+fn a_copy_that_dies_at_any_step_is_undone_or_gone_on_with() {
+    let mut yard = Yard::start(5);
+    for round in 0..rounds("DBFERRY_KILLS", DEATHS.len()) {
+        let (place, shows_copy) = DEATHS[round % DEATHS.len()];
+        // Each place in both ways, if there are rounds enough.
+        let resumes = (round + round / DEATHS.len()) % 2 == 1;
+        let what = format!("{place}, --resume: {resumes}");
+        yard.reset();
+        let mut command = yard.command();
+        command.args(resumes.then_some("--resume")).env("DBFERRY_FAILPOINT", place);
+        let died = command.output().unwrap();
+        assert_eq!(died.status.code(), None, "{what}: {}", Ended::of(died).stderr);
+        yard.wait_gone();
+        if resumes {
+            yard.copy(&["--resume"]).check(0, &["copied"]);
+            yard.check(true, &what);
+        } else {
+            assert!(!yard.leftovers().is_empty(), "{what}");
+            yard.repair();
+            yard.check(shows_copy, &what);
+        }
+    }
+}
+
+/// Where the session that shows the databases is lost, and whether they stay shown.
+const LOSSES: [(&str, bool); 8] = [
+    ("before exchange:1", false),
+    ("database moved:1", false),
+    ("database moved:2", false),
+    ("database moved:3", false),
+    ("database moved:4", false),
+    ("after exchange:1", false),
+    ("programs made:1", false),
+    ("copy settled:1", true),
+];
+
+/// The process lives and sees that it fails, so it tidies up itself.
+#[test]
+#[ignore = "needs a SQL Server: make test-sqlserver"]
+fn a_copy_that_fails_at_any_step_of_publishing_leaves_the_target() {
+    let mut yard = Yard::start(6);
+    for round in 0..rounds("DBFERRY_KILLS", LOSSES.len()) {
+        let (place, shows_copy) = LOSSES[round % LOSSES.len()];
+        yard.reset();
+        let mut command = yard.command();
+        let child = command.env("DBFERRY_FAILPOINT", format!("{place}:stop")).spawn().unwrap();
+        wait_until(|| stands_still(child.id()));
+        yard.kill_one(&["dbferry copy"]);
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGCONT).unwrap();
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert_eq!(ended.exit == Some(0), shows_copy, "{place}: {}", ended.stderr);
+        yard.wait_gone();
+        yard.check(shows_copy, &format!("{place}: {}", ended.stderr));
+    }
+}
+
+/// What somebody else makes under the target's name while the databases are moved is not lost.
+#[test]
+#[ignore = "needs a SQL Server: make test-sqlserver"]
+fn a_name_that_is_taken_meanwhile_is_told() {
+    let mut yard = Yard::start(7);
+    yard.reset();
+    let mut command = yard.command();
+    let child = command.env("DBFERRY_FAILPOINT", "database moved:2:stop").spawn().unwrap();
+    wait_until(|| stands_still(child.id()));
+    yard.make(NEW_SHOP, &["CREATE TABLE dbo.foreign_one (id int NOT NULL)"]);
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGCONT).unwrap();
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!(ended.exit, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("dbferry repair"), "{}", ended.stderr);
+    yard.wait_gone();
+    let kept = format!("SELECT COUNT(*) FROM {NEW_SHOP}.dbo.foreign_one");
+    assert_eq!(yard.count(&kept), 0);
+    // Once the name is free, what was there can come back.
+    yard.remove(NEW_SHOP);
+    yard.repair();
+    yard.check(false, "repaired");
+}
