@@ -585,7 +585,7 @@ async fn unfinished(app: &App, account: i64) -> Result<Vec<Job>, Refusal> {
     Ok(app.store.jobs(account, &filter, 0, store::OPEN_JOBS_MAX).await?.items)
 }
 
-/// What unfinished jobs do with an account's instances; which are at most [`store::OPEN_JOBS_MAX`].
+/// What unfinished jobs, of which there are at most [`store::OPEN_JOBS_MAX`], do with an account's instances.
 /// A job that waits counts: whoever asked for it looks at once whether it has ended.
 pub async fn doing(app: &App, account: i64) -> Result<HashMap<String, Doing>, Refusal> {
     let mut doing = HashMap::new();
