@@ -192,9 +192,10 @@ fn connections(server: &Server) -> u64 {
     0
 }
 
-/// The process has a handler for SIGINT.
+/// The process has its handlers for SIGINT and SIGTERM, which are set one after the other.
 fn catches_interrupts(child: &Child) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (Signal::SIGINT as u64 - 1)) != 0
+    let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+    [Signal::SIGINT, Signal::SIGTERM].iter().all(|signal| caught & (1 << (*signal as u64 - 1)) != 0)
 }
