@@ -13,6 +13,7 @@ use std::time::Instant;
 use dump::rules::{Client, Rules};
 use dump::source::Input;
 use dump::token::Target;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -179,9 +180,10 @@ async fn run_once(
     };
     let started = Instant::now();
     let (sender, steps) = mpsc::channel(feed::STEPS_MAX);
+    let steps_to = (sender, Handle::current());
     let progress = Arc::clone(&surroundings.progress);
     let reader = input.reader;
-    let read = move || feed::run(reader, feed_options, budget, progress, sender);
+    let read = move || feed::run(reader, feed_options, budget, progress, steps_to);
     let thread = thread(read).map_err(|error| before_the_file(error, &name))?;
     let mut outcome = dispatched(parts, steps, &name).await;
     // A reader that waits for a silent pipe is left behind; the process ends without it.

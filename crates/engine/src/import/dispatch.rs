@@ -136,6 +136,7 @@ pub async fn run(mut parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<R
         report,
     };
     let outcome = dispatcher.all(steps).await;
+    let outcome = outcome.map_err(|ended| dispatcher.parts.main.blame(ended));
     if let Err(ended) = &outcome {
         if ended.error.kind == ErrorKind::Interrupted {
             // What runs is let finish, within limits.
@@ -198,12 +199,15 @@ impl Dispatcher {
                 Some(Step::Note(note)) => self.report.note(note),
                 Some(Step::Failed(error, place)) => {
                     self.drain().await?;
+                    self.send_ahead().await?;
                     let mut ended = self.here(error);
                     ended.place = place;
                     return Err(ended);
                 }
                 Some(Step::End(end)) => {
                     self.drain().await?;
+                    self.send_ahead().await?;
+                    self.count_applied();
                     self.end(end);
                     return Ok(());
                 }
@@ -221,6 +225,13 @@ impl Dispatcher {
     async fn next(&mut self, steps: &mut mpsc::Receiver<Step>) -> Result<Next, Ended> {
         loop {
             let Some(lanes) = self.lanes.as_mut().filter(|lanes| !lanes.is_empty()) else {
+                if self.parts.main.has_ahead() {
+                    match steps.try_recv() {
+                        Ok(step) => return Ok(Next::Step(Some(step))),
+                        // The file may have nothing more to give for a long time.
+                        Err(_) => self.send_ahead().await?,
+                    }
+                }
                 return tokio::select! {
                     step = steps.recv() => Ok(Next::Step(step)),
                     () = self.parts.stop.asked() => Err(self.here(interrupted())),
@@ -249,6 +260,10 @@ impl Dispatcher {
             self.database = Some(String::from_utf8_lossy(&used.name).into_owned());
         }
         Ok(())
+    }
+
+    async fn send_ahead(&mut self) -> Result<(), Ended> {
+        self.parts.main.send_ahead().await.map_err(|error| self.here(error))
     }
 
     async fn before(&mut self, single: Single) -> Result<(), Ended> {

@@ -17,6 +17,8 @@ use dump::statement::{self, Assignment, Class, Kind, ObjectName, Scope};
 use dump::token::Target;
 use dump::values::Rows;
 use dump::{Fault, Open};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Batch, Literal, literal_rows};
@@ -32,7 +34,11 @@ pub use prefix::ResumeAt;
 use prefix::{Prefix, Side as PrefixSide};
 
 /// Steps that may wait in the channel; their bytes are bounded by the budget.
-pub const STEPS_MAX: usize = 64;
+pub const STEPS_MAX: usize = 256;
+
+/// Steps that the reader finds room for when it goes on after the channel was full: woken for each, it
+/// would change threads once for every small statement.
+const STEPS_ROOM: usize = STEPS_MAX / 2;
 
 /// One piece of work, in file order.
 pub enum Step {
@@ -176,13 +182,13 @@ pub struct FeedOptions {
 /// The receiver is gone: nobody wants more.
 struct Unwanted;
 
-/// Reads `source` to its end; meant to be a thread's only work.
+/// Reads `source` to its end; meant to be a thread's only work, one outside of `runtime`.
 pub fn run(
     source: Box<dyn std::io::Read + Send>,
     options: FeedOptions,
     budget: Budget,
     progress: Arc<Progress>,
-    steps: mpsc::Sender<Step>,
+    (steps, runtime): (mpsc::Sender<Step>, Handle),
 ) {
     let window = Limits::DEFAULT.window.min(options.whole_max.max(1 << 10));
     let limits = Limits { window, whole_max: options.whole_max, ..Limits::DEFAULT };
@@ -194,6 +200,7 @@ pub fn run(
         budget,
         progress,
         steps,
+        runtime,
         batch: None,
         digest,
         saved,
@@ -210,6 +217,8 @@ struct Feed {
     budget: Budget,
     progress: Arc<Progress>,
     steps: mpsc::Sender<Step>,
+    /// What lets the thread wait for room among the steps.
+    runtime: Handle,
     batch: Option<Batch>,
     digest: Digest,
     saved: SavedRules,
@@ -291,7 +300,14 @@ impl Feed {
     }
 
     fn send(&mut self, step: Step) -> Result<(), Unwanted> {
-        self.steps.blocking_send(step).map_err(|_| Unwanted)
+        match self.steps.try_send(step) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(Unwanted),
+            Err(TrySendError::Full(step)) => {
+                let room = self.runtime.block_on(self.steps.reserve_many(STEPS_ROOM));
+                room.map_err(|_| Unwanted)?.next().map(|place| place.send(step)).ok_or(Unwanted)
+            }
+        }
     }
 
     /// Sends the batch that is being collected.

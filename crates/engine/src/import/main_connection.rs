@@ -26,6 +26,7 @@ use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mysql::conn::{Conn, Effect, Status};
 use crate::run::stop::Stop;
 
+mod ahead;
 mod before;
 mod culprit;
 mod numbering;
@@ -43,6 +44,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// A lone INSERT up to this many bytes goes to the server in one piece with its transaction.
 const AT_ONCE_BYTES: usize = 1 << 20;
+/// What is left for the rest of that transaction in the longest text that the server accepts.
+const AT_ONCE_ROOM: usize = 64 << 10;
 
 /// The statements that an oversized INSERT is cut into are no longer than this, in bytes.
 const PIECE_BYTES: usize = 4 << 20;
@@ -110,6 +113,10 @@ pub struct MainConnection {
     pending: Applied,
     applied: Applied,
     stepping: Option<Stepping>,
+    /// They go to the server with the next one.
+    ahead: Vec<Single>,
+    /// The one of them that failed.
+    failed_ahead: Option<Single>,
     /// Prepared statements that a resumed import may execute again, by name.
     harmless: HashSet<Vec<u8>>,
 }
@@ -126,6 +133,8 @@ impl MainConnection {
         let database = conn.endpoint().database.clone();
         MainConnection {
             stepping: ledger.map(|(ledger, counted)| Stepping::new(ledger, database, &counted)),
+            ahead: Vec::new(),
+            failed_ahead: None,
             harmless: HashSet::new(),
             conn,
             target,
@@ -172,6 +181,7 @@ impl MainConnection {
         if let Some(session) = &self.session {
             return Ok(Arc::clone(session));
         }
+        self.send_ahead().await?;
         let session = Arc::new(SessionState::read(&mut self.conn).await?);
         self.session = Some(Arc::clone(&session));
         Ok(session)
@@ -194,10 +204,11 @@ impl MainConnection {
 
     /// Lets others at the tables that the file has locked.
     pub async fn release_locks(&mut self) -> Result<()> {
-        if self.lock.held {
-            self.conn.query(b"UNLOCK TABLES").await?;
-            self.lock.held = false;
+        if !self.lock.held {
+            return self.send_ahead().await;
         }
+        self.finish(b"UNLOCK TABLES").await?;
+        self.lock.held = false;
         Ok(())
     }
 
@@ -232,8 +243,9 @@ impl MainConnection {
         outcome.map(|_effect| ())
     }
 
-    /// Executes a statement by itself.
-    pub async fn single(&mut self, mut single: Single) -> std::result::Result<(), Box<Failed>> {
+    /// Executes a statement by itself, or lets it wait for the next one.
+    pub async fn single(&mut self, single: Single) -> std::result::Result<(), Box<Failed>> {
+        let Some(mut single) = self.wait_ahead(single) else { return Ok(()) };
         let reply = single.reply.take();
         let failed = |error| single_failed(error, &single);
         let effect = match self.carefully(&single).await {
@@ -311,6 +323,7 @@ impl MainConnection {
         };
         if let Some(member) = batch.member(0).filter(|_| batch.len() == 1)
             && member.text.len() <= AT_ONCE_BYTES
+            && member.text.len() + AT_ONCE_ROOM <= self.conn.statement_bytes_max() as usize
             && self.stepping.is_some()
             && !self.forgets_numbers()
         {
@@ -514,7 +527,11 @@ impl MainConnection {
 
     /// The same for what belongs to work that has begun: a stop waits for it.
     async fn finish(&mut self, text: &[u8]) -> Result<Effect> {
-        match self.answer(text).await {
+        let outcome = match self.ahead.is_empty() {
+            true => self.answer(text).await,
+            false => self.behind_ahead(text).await,
+        };
+        match outcome {
             Ok(effect) => {
                 self.status = effect.status;
                 Ok(effect)

@@ -6,8 +6,8 @@
 //! of this machine is ever read because a server asks for it.
 //!
 //! Deliberately not here: pools, retries, read time-outs (an `ALTER TABLE` may take hours).
-//! The driver announces multi-statements, as the stock client does, and cannot be told not to:
-//! give one statement at a time.
+//! The driver announces multi-statements, as the stock client does, and cannot be told not to: a
+//! text of several statements is executed up to the first that fails.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -47,6 +47,7 @@ pub struct Conn {
     endpoint: Arc<Endpoint>,
     session: Session,
     status: Status,
+    answers: usize,
     is_broken: bool,
     infile: Arc<Infile>,
 }
@@ -149,7 +150,8 @@ impl Conn {
         let mut effect =
             Effect { affected_rows: 0, warnings: 0, status: self.status, rows_returned: 0 };
         self.begin()?;
-        let outcome = drain(&mut self.inner, text, &mut effect).await;
+        self.answers = 0;
+        let outcome = drain(&mut self.inner, text, &mut effect, &mut self.answers).await;
         self.end(outcome)?;
         effect.warnings = self.inner.get_warnings();
         effect.status = self.status;
@@ -238,6 +240,12 @@ impl Conn {
     /// `VERSION()`.
     pub fn version_text(&self) -> &str {
         &self.session.version_text
+    }
+
+    /// How many of the statements that the last [`Conn::query`] sent at once the server has answered
+    /// without an error. Of one that gives rows, the beginning of its answer counts.
+    pub fn answers(&self) -> usize {
+        self.answers
     }
 
     /// The session as of the last statement that succeeded.
@@ -400,7 +408,7 @@ async fn open(endpoint: &Endpoint, purpose: &str) -> Result<Conn> {
     let flags = inner.last_ok_packet().map_or(StatusFlags::empty(), |ok| ok.status_flags());
     let status = status_of(flags, &session);
     let endpoint = Arc::new(endpoint.clone());
-    Ok(Conn { inner, endpoint, session, status, is_broken: false, infile })
+    Ok(Conn { inner, endpoint, session, status, answers: 0, is_broken: false, infile })
 }
 
 /// Everything but TLS.
@@ -538,9 +546,11 @@ async fn drain(
     conn: &mut mysql_async::Conn,
     text: &[u8],
     effect: &mut Effect,
+    answers: &mut usize,
 ) -> mysql_async::Result<()> {
     let mut result = conn.query_iter(text).await?;
     while let Some(columns) = result.columns() {
+        *answers += 1;
         if columns.is_empty() {
             effect.affected_rows += result.affected_rows();
         }

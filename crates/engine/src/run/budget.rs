@@ -15,8 +15,16 @@ pub struct Budget {
 #[derive(Debug)]
 struct Shared {
     bytes_max: u64,
-    used: Mutex<u64>,
+    used: Mutex<Used>,
     given_back: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    bytes: u64,
+    /// Threads that wait for room: where there are none, nobody is woken, which would cost a call of the
+    /// system for each piece of work.
+    waiting: usize,
 }
 
 /// Bytes that are held.
@@ -29,7 +37,7 @@ pub struct Held {
 impl Budget {
     /// A budget of `bytes_max` bytes.
     pub fn new(bytes_max: u64) -> Budget {
-        let shared = Shared { bytes_max, used: Mutex::new(0), given_back: Condvar::new() };
+        let shared = Shared { bytes_max, used: Mutex::default(), given_back: Condvar::new() };
         Budget { shared: Arc::new(shared) }
     }
 
@@ -37,10 +45,12 @@ impl Budget {
     pub fn take(&self, bytes: u64) -> Held {
         let shared = &self.shared;
         let mut used = shared.used.lock().unwrap_or_else(PoisonError::into_inner);
-        while *used > 0 && *used + bytes > shared.bytes_max {
+        while used.bytes > 0 && used.bytes + bytes > shared.bytes_max {
+            used.waiting += 1;
             used = shared.given_back.wait(used).unwrap_or_else(PoisonError::into_inner);
+            used.waiting -= 1;
         }
-        *used += bytes;
+        used.bytes += bytes;
         Held { shared: Arc::clone(shared), bytes }
     }
 }
@@ -48,7 +58,9 @@ impl Budget {
 impl Drop for Held {
     fn drop(&mut self) {
         let mut used = self.shared.used.lock().unwrap_or_else(PoisonError::into_inner);
-        *used -= self.bytes;
-        self.shared.given_back.notify_all();
+        used.bytes -= self.bytes;
+        if used.waiting > 0 {
+            self.shared.given_back.notify_all();
+        }
     }
 }

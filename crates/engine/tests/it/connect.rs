@@ -142,6 +142,32 @@ fn variables(rows: impl Iterator<Item = (String, String)>) -> BTreeMap<String, S
 }
 
 #[tokio::test]
+async fn statements_sent_at_once_end_with_the_first_that_fails() {
+    for flavor in Flavor::ALL {
+        let server = start(flavor, false, &[]);
+        let mut conn = open(&tcp(&server)).await;
+        for (text, code, answers) in [
+            ("SET @a = 1; SET @a = 2", None, 2),
+            ("SET @a = 3; SELECT 1; SET @a = 4", None, 3),
+            ("nonsense; SET @a = 5", Some(1064), 0),
+            ("SET @a = 6; SET @b = 7; SET @@nowhere = 1; SET @a = 8", Some(1193), 2),
+            ("SET @a = 9", None, 1),
+        ] {
+            let outcome = conn.query(text.as_bytes()).await;
+            assert_eq!(outcome.err().and_then(|error| error.code()), code, "{flavor:?}: {text}");
+            assert_eq!(conn.answers(), answers, "{flavor:?}: {text}");
+            let last =
+                text.split("; ").take(answers).filter(|set| set.starts_with("SET @a")).last();
+            if let Some(last) = last {
+                let is = conn.scalar("SELECT @a").await.unwrap();
+                assert_eq!(is.as_deref(), last.rsplit(' ').next(), "{flavor:?}: {text}");
+            }
+        }
+        conn.close().await;
+    }
+}
+
+#[tokio::test]
 async fn the_character_set_can_be_chosen_and_attributes_tell_who_we_are() {
     for flavor in Flavor::ALL {
         let server = start(flavor, false, &["--performance-schema=ON"]);

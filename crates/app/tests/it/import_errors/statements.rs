@@ -103,6 +103,56 @@ fn only_the_servers_own_text_quotes_a_value() {
     assert!(!error["excerpt"].as_str().unwrap().contains("canary"), "{error}");
 }
 
+/// Small statements go to the server together with the next one; an error is told of the one that
+/// failed, and nothing behind it is executed.
+#[test]
+fn statements_that_go_together_are_told_apart() {
+    let begin = "CREATE TABLE t (id INT PRIMARY KEY);\nSET @a = 1;\n\
+                 SET character_set_client = utf8mb4; -- now\n";
+    let cases = [
+        ("SET time_zone = 'Nowhere/Land';\nCREATE TABLE u (id INT);\n", 1298, 4, 3),
+        ("LOCK TABLES missing WRITE;\nINSERT INTO t VALUES (1);\n", 1146, 4, 3),
+        ("LOCK TABLES t WRITE;\nSET sql_notes = 0;\nSET sql_notes = 7;\n", 1231, 6, 5),
+        ("SET @b = 2;\nCREATE TABLE t (id INT);\n", 1050, 5, 4),
+        ("LOCK TABLES t WRITE;\n\nINSERT INTO t VALUES (1),(1);\nUNLOCK TABLES;\n", 1062, 6, 4),
+        ("LOCK TABLES t WRITE;\nCREATE TABLE u (id INT);\n", 1100, 5, 4),
+        ("SET unique_checks = 0;\nCREATE TABLE u (\n a INT,,\n b INT);\n", 1064, 6, 4),
+        ("SET NAMES latin1;\nSET @c = @@nowhere;\n", 1193, 5, 4),
+    ];
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor);
+        for (text, code, line, statements) in cases {
+            for mode in [&["--serial"][..], &[]] {
+                bench.wipe();
+                let ended = bench.run(format!("{begin}{text}"), mode);
+                let code = format!("server error {code}");
+                let place = format!("dump.sql line {line} ");
+                let applied = format!("({statements} statements, 0 rows)");
+                ended.check(1, &[&code, &place, &applied]);
+                assert_eq!(bench.tables(), "t", "{text}");
+                assert_eq!(bench.sql("SELECT COUNT(*) FROM imp.t"), "0", "{text}");
+            }
+        }
+    }
+}
+
+/// What goes to the server with a statement does not make it longer than the server accepts.
+#[test]
+fn a_statement_as_long_as_the_server_accepts_goes_apart() {
+    const LONGEST: usize = 65_536 - 2;
+    for flavor in Flavor::ALL {
+        let bench = Bench::start_with(flavor, &["--max-allowed-packet=65536"]);
+        for shorter in [0, 1, 20, 700] {
+            bench.wipe();
+            let insert = "INSERT INTO t VALUES (1,'')";
+            let value = "x".repeat(LONGEST - insert.len() - shorter);
+            let begin = "CREATE TABLE t (id INT PRIMARY KEY, v LONGTEXT);\nLOCK TABLES t WRITE;\n";
+            let insert = insert.replace("''", &format!("'{value}'"));
+            bench.run(format!("{begin}{insert};\nUNLOCK TABLES;\n"), &[]).check(0, &["1 row"]);
+        }
+    }
+}
+
 #[test]
 fn passwords_in_statements_are_not_shown() {
     for flavor in Flavor::ALL {

@@ -26,7 +26,12 @@ impl MainConnection {
     ) -> Error {
         let message = error.server.as_ref().map(|server| server.message.clone());
         let says = message.as_deref().and_then(error_row).is_some() || error.object.row.is_some();
-        if error.kind != ErrorKind::Statement || says || !self.may_look(batch).await {
+        let is_of_another = self.failed_ahead.is_some();
+        if is_of_another
+            || error.kind != ErrorKind::Statement
+            || says
+            || !self.may_look(batch).await
+        {
             return error;
         }
         match self.find_row(member, batch.rules, error.code()).await {

@@ -262,7 +262,10 @@ impl MainConnection {
             stepping.fresh.insert(table);
         }
         match outcome {
-            Err(error) if error.code().is_some_and(|code| single.tolerate.contains(&code)) => {
+            Err(error)
+                if self.failed_ahead.is_none()
+                    && error.code().is_some_and(|code| single.tolerate.contains(&code)) =>
+            {
                 let status = self.status;
                 Ok(Effect { affected_rows: 0, warnings: 0, status, rows_returned: 0 })
             }
@@ -281,7 +284,7 @@ impl MainConnection {
         {
             self.finish(b"COMMIT").await?;
         }
-        if self.is_idle(single) {
+        if self.is_idle(single) || self.is_unlocked(single) {
             let status = self.status;
             return Ok(Effect { affected_rows: 0, warnings: 0, status, rows_returned: 0 });
         }
@@ -316,6 +319,15 @@ impl MainConnection {
             && !self.in_transaction()
             && !self.is_locked_out(table)
             && is_key_switch(class, text, *rules, self.target)
+    }
+
+    /// `UNLOCK TABLES` of locks that were given up before: the server has none.
+    fn is_unlocked(&self, single: &Single) -> bool {
+        single.class.kind == Kind::UnlockTables
+            && self.lock.text.is_some()
+            && !self.lock.held
+            && self.barred.is_none()
+            && !self.in_transaction()
     }
 
     async fn with_ledger(&mut self, single: &Single) -> Result<Effect> {
@@ -537,6 +549,7 @@ impl MainConnection {
     }
 
     async fn announced(&mut self, single: &Single, worry: Worry) -> Result<Effect> {
+        self.send_ahead().await?;
         let is_opaque = worry == Worry::Opaque;
         let doubt = self.doubt(Some(worry), &single.class).await?;
         if let Some(stepping) = &mut self.stepping {
