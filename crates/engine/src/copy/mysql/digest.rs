@@ -11,8 +11,11 @@ use crate::error::{Error, ErrorKind, Result, Side};
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::conn::Conn;
 
-/// Stands for a digest that is not known: more than the sum of all that are.
-const UNKNOWN: &str = "1000000000000000000000000000000";
+/// Stands for a digest that is not known: more than the sum of as many as [`ROWS_MAX`]. Not larger than the
+/// servers' whole numbers are, which they add faster than decimals.
+const UNKNOWN: u64 = u64::MAX;
+/// Rows of which a digest is certain to be known.
+const ROWS_MAX: u64 = 1 << 32;
 
 /// Rows and, if wanted, the digest of a chunk on one side.
 pub async fn sum(conn: &mut Conn, job: &Job, side: Side, check: &Check) -> Result<Sum> {
@@ -26,13 +29,23 @@ pub async fn sum(conn: &mut Conn, job: &Job, side: Side, check: &Check) -> Resul
     let sql = format!("SELECT COUNT(*), {digest} FROM {from}{filter}");
     let rows = conn.rows(&sql).await?;
     let cell = |index: usize| rows.first().and_then(|row| row.get(index).cloned().flatten());
+    let rows = cell(0).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     let digest = cell(1).unwrap_or_default();
-    if digest.len() >= UNKNOWN.len() {
-        let text = "compare rows: the server could not compute a row's digest (is \
-                    max_allowed_packet large enough?)";
+    let is_known = digest.is_empty()
+        || digest.parse::<u128>().is_ok_and(|digest| digest < u128::from(UNKNOWN));
+    if !is_known {
+        let text = match rows > ROWS_MAX {
+            true => {
+                "compare rows: a table without a key to cut it by has more rows than a digest is for; \
+                     compare by --verify rows"
+            }
+            false => {
+                "compare rows: the server could not compute a row's digest (is max_allowed_packet \
+                      large enough?)"
+            }
+        };
         return Err(Error::new(ErrorKind::Statement, Side::Target, text));
     }
-    let rows = cell(0).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     Ok(Sum { rows, digest })
 }
 
