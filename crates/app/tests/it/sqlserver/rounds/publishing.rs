@@ -59,7 +59,7 @@ fn a_copy_that_fails_at_any_step_of_publishing_leaves_the_target() {
         let mut command = yard.command();
         let child = command.env("DBFERRY_FAILPOINT", format!("{place}:stop")).spawn().unwrap();
         wait_until(|| stands_still(child.id()));
-        yard.kill_one(&["dbferry copy"]);
+        assert!(yard.kill_one(&["dbferry copy"]), "{place}: no session to lose");
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGCONT).unwrap();
         let ended = Ended::of(child.wait_with_output().unwrap());
         assert_eq!(ended.exit == Some(0), shows_copy, "{place}: {}", ended.stderr);
