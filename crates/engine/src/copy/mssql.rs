@@ -46,6 +46,7 @@ pub mod facts;
 pub mod job;
 pub mod journal;
 pub mod loading;
+pub mod places;
 pub mod precheck;
 pub mod publish;
 pub mod reading;

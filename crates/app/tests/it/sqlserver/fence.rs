@@ -1,8 +1,6 @@
 //! A service that stands still in a copy between SQL Servers while another takes the job over, and then goes on: it
 //! writes nothing, and its session does not keep the other from anything.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -22,26 +20,10 @@ fn stands_still(process: u32) -> bool {
     rest.starts_with('T')
 }
 
-/// Opens and ends sessions until it is told to stop: Babelfish renames no database while it counts killed sessions in
-/// it, whose places new ones take.
-fn churn(is_over: &AtomicBool) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let endpoint = Endpoint::parse(&url()).unwrap();
-    while !is_over.load(Ordering::Relaxed) {
-        runtime.block_on(async {
-            let mut sessions = Vec::new();
-            for _ in 0..10 {
-                sessions.extend(Session::connect(&endpoint, "test").await);
-            }
-            for session in sessions {
-                session.close().await;
-            }
-        });
-    }
-}
-
 /// The databases that a copy replaces are wholly the new ones once the second service has ended the job.
-fn check_copy(bench: &Bench, place: &str) {
+#[track_caller]
+fn check_place(place: &str) {
+    let bench = Bench::start();
     for name in [NEW_SHOP, NEW_STOCK] {
         bench.run("master", &[&format!("CREATE DATABASE {}", quoted(name))]);
         bench.run(name, &["CREATE TABLE dbo.old (id int)", "INSERT INTO dbo.old VALUES (1)"]);
@@ -72,19 +54,6 @@ fn check_copy(bench: &Bench, place: &str) {
     assert_eq!(first.end(Signal::SIGTERM).code(), Some(0), "{}", first.log());
     wait_for(|| bench.beginning("dbferry_copy_") == 0);
     bench.check_same();
-}
-
-#[track_caller]
-fn check_place(place: &str) {
-    let bench = Bench::start();
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| churn(&is_over));
-        let check = std::panic::AssertUnwindSafe(|| check_copy(&bench, place));
-        let checked = std::panic::catch_unwind(check);
-        is_over.store(true, Ordering::Relaxed);
-        checked.unwrap();
-    });
 }
 
 #[test]

@@ -25,6 +25,8 @@ mod services;
 
 /// Bytes of a chunk, so that there are some.
 const CHUNK_BYTES: &str = "20000";
+/// Sessions that are opened to end others, on Babelfish.
+const PLACES: usize = 24;
 
 /// One of the databases that are copied; the other one names it.
 const STOCK_MADE: [&str; 2] = [
@@ -146,10 +148,9 @@ impl Yard {
     }
 
     fn count(&mut self, question: &str) -> i64 {
-        match self.ask(question).first().and_then(|row| row.first()) {
-            Some(Cell::Int(count)) => *count,
-            answer => panic!("{question}: {answer:?}"),
-        }
+        let answer = self.ask(question);
+        let count = answer.first().and_then(|row| number(row));
+        count.unwrap_or_else(|| panic!("{question}: {answer:?}"))
     }
 
     /// Makes a database with what the statements make in it.
@@ -280,29 +281,45 @@ impl Yard {
         }
     }
 
-    /// Waits until the server has ended all sessions of copies.
+    /// Waits until the server has ended all sessions of copies. Babelfish's `sys.dm_exec_sessions` leaves some out.
     fn wait_gone(&mut self) {
         const LIVE: &str =
-            "SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE program_name LIKE N'dbferry copy%'";
+            "SELECT COUNT(*) FROM sys.sysprocesses WHERE program_name LIKE N'dbferry copy%'";
         wait_until(|| self.count(LIVE) == 0);
     }
 
-    /// Ends one of the sessions of these programs, whichever it is.
-    fn kill_one(&mut self, programs: &[&str]) {
+    /// Ends one of the sessions of these programs, whichever it is. False if there is none.
+    ///
+    /// Babelfish ends only those behind whose places there are no free ones, so others may have to be opened.
+    fn kill_one(&mut self, programs: &[&str]) -> bool {
+        let (endpoint, mut others, mut is_killed) = (endpoint(), Vec::new(), false);
+        for _ in 0..=PLACES {
+            let found = self.sessions_of(programs);
+            if found.is_empty() {
+                break;
+            }
+            let at = self.random.below(found.len() as u64) as usize;
+            // It may be gone already.
+            is_killed = self.try_to(&format!("KILL {}", found[at]));
+            if is_killed || !self.is_babelfish {
+                break;
+            }
+            let other = Session::connect(&endpoint, "test place");
+            others.push(self.bench.runtime.block_on(other).unwrap());
+        }
+        for other in others {
+            self.bench.runtime.block_on(other.close());
+        }
+        is_killed
+    }
+
+    fn sessions_of(&mut self, programs: &[&str]) -> Vec<i64> {
         let names: Vec<String> = programs.iter().map(|name| literal(name)).collect();
         let question = format!(
-            "SELECT CAST(session_id AS bigint) FROM sys.dm_exec_sessions WHERE program_name IN ({})",
+            "SELECT DISTINCT CAST(spid AS bigint) FROM sys.sysprocesses WHERE RTRIM(program_name) IN ({})",
             names.join(", ")
         );
-        let found = self.ask(&question);
-        if found.is_empty() {
-            return;
-        }
-        let at = self.random.below(found.len() as u64) as usize;
-        if let [Cell::Int(id)] = found[at].as_slice() {
-            // It may be gone already.
-            self.try_to(&format!("KILL {id}"));
-        }
+        self.ask(&question).iter().filter_map(|row| number(row)).collect()
     }
 
     /// The databases that copies have made for their own use.
@@ -348,6 +365,13 @@ impl Yard {
 
 fn endpoint() -> Endpoint {
     Endpoint { database: Some("master".to_owned()), ..Endpoint::parse(&url()).unwrap() }
+}
+
+fn number(row: &[Cell]) -> Option<i64> {
+    match row.first() {
+        Some(Cell::Int(number)) => Some(*number),
+        _ => None,
+    }
 }
 
 fn shown(row: &[Cell]) -> String {

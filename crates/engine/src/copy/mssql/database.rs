@@ -4,12 +4,12 @@
 //! allowed and not otherwise possible, and waited for a limited time. The session that asks is in none of
 //! them. What is inside is nobody's business here.
 //!
-//! Babelfish for PostgreSQL counts a session that has ended as being where it was until a new one gets its place,
-//! shows only some of those, and renames no database in which it counts somebody. So new ones are opened there.
+//! Babelfish for PostgreSQL renames no database in which it counts somebody who has ended, see [`super::places`].
 
 use std::time::Duration;
 
-use super::{answer, session};
+use super::answer;
+use super::places::Places;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
 use crate::mssql::name::{literal, quoted};
@@ -19,9 +19,6 @@ use crate::mssql::session::Session;
 pub const TRIES: u32 = 40;
 /// How often what fails is tried again although nobody is seen there.
 const VAIN_TRIES: u32 = 4;
-/// Sessions that are opened after each vain try, to take the places of ended ones; a server gives the lowest free
-/// place, so they stay open until the last try.
-const PLACES: usize = 16;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -52,11 +49,9 @@ pub async fn rename(
 ) -> Result<()> {
     let sql = format!("ALTER DATABASE {} MODIFY NAME = {}", quoted(from), quoted(to));
     let took_many = takes_many(session, from).await?;
-    let mut places = Places { target, taken: Vec::new() };
+    let mut places = Places::of(target);
     let was_shut = alone(session, (from, &sql), Some(&mut places)).await;
-    for place in places.taken {
-        place.close().await;
-    }
+    places.leave().await;
     if was_shut? && took_many {
         open_to_all(session, to).await?;
     }
@@ -75,28 +70,6 @@ pub async fn remove(session: &mut Session, name: &str) -> Result<()> {
     }
     let sql = format!("DROP DATABASE {}", quoted(name));
     alone(session, (name, &sql), None).await.map(|_was_shut| ())
-}
-
-/// Sessions that are open only for their places.
-struct Places<'a> {
-    target: &'a Endpoint,
-    taken: Vec<Session>,
-}
-
-impl Places<'_> {
-    /// Takes some more, where that helps. A failure to do so shows as one more vain try.
-    async fn take(&mut self, session: &mut Session) -> Result<()> {
-        if !answer::is_babelfish(session).await? {
-            return Ok(());
-        }
-        let home = Some(session::HOME.to_owned());
-        let endpoint = Endpoint { database: home, ..self.target.clone() };
-        for _ in 0..PLACES {
-            let Ok(session) = Session::connect(&endpoint, "copy place").await else { break };
-            self.taken.push(session);
-        }
-        Ok(())
-    }
 }
 
 /// Executes what nobody else may be in the database for, if `places` says so not even one who has ended. True if the

@@ -9,6 +9,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::places::Places;
 use super::publish::{self, Place};
 use super::resume::Entry;
 use super::session::{Conn, Mark};
@@ -81,7 +82,7 @@ impl Journal {
     ///
     /// Where the server shows locks, it tells whose it is; the journal tells as well, and what it wrote down is
     /// only believed of a session that logged in at that moment.
-    async fn evict(&self, session: &mut Session) -> Result<()> {
+    async fn evict(&self, (session, target): (&mut Session, &Endpoint)) -> Result<()> {
         if !is_locked(session, &self.name).await? {
             return Ok(());
         }
@@ -89,11 +90,18 @@ impl Journal {
         answer::enter(session, session::HOME).await?;
         let seen = session::holders(session, &self.name).await?;
         let Some(mark) = holder(noted, seen) else { return Ok(()) };
-        match session::end(session, &mark).await {
-            Err(error) if !session.is_idle() => Err(error),
-            // It may be gone by itself, and not every login may end others.
-            Err(_) | Ok(_) => Ok(()),
-        }
+        let mut places = Places::of(target);
+        let ended = loop {
+            match session::end(session, &mark).await {
+                Err(error) if !session.is_idle() => break Err(error),
+                Ok(_) => break Ok(()),
+                // It may be gone by itself, and not every login may end others.
+                Err(_refused) if !places.take(session).await? => break Ok(()),
+                Err(_refused) => {}
+            }
+        };
+        places.leave().await;
+        ended
     }
 
     /// Writes down what another copy has to know to go on with this one. Its last entry makes it
@@ -257,7 +265,7 @@ impl Journals for SqlServerJournals<'_> {
     }
 
     async fn evict(&mut self, tag: &str) -> Result<()> {
-        Journal::new(tag).evict(self.session).await
+        Journal::new(tag).evict((self.session, self.target)).await
     }
 
     async fn take(&mut self, tag: &str, wait: u32) -> Result<Option<Held>> {

@@ -26,9 +26,6 @@ use crate::mssql::value::Value;
 pub const LOCK_WAIT_SECONDS: u32 = 300;
 /// How long a batch of rows waits for a lock, in seconds.
 pub const ROW_WAIT_SECONDS: u32 = 50;
-/// Sessions that are given up because the server does not show them, one after another: Babelfish for PostgreSQL leaves
-/// some out of its list while others come and go.
-const UNSEEN_MAX: usize = 3;
 /// The database that sessions are in.
 pub const HOME: &str = "master";
 /// What a session needs besides [`script::SESSION`]. Texts and numbers of our own have explicit formats;
@@ -143,40 +140,28 @@ pub async fn writer(target: &Endpoint, purpose: &str) -> Result<Conn> {
     open(target, purpose, ROW_WAIT_SECONDS).await
 }
 
-/// Opens a session that others can be told from. One that the server does not show could not be ended by anybody:
-/// another is opened beside it, since its place would be the next one's.
+/// Opens a session that others can be told from.
 async fn open(endpoint: &Endpoint, purpose: &str, wait_seconds: u32) -> Result<Conn> {
     let endpoint = Arc::new(Endpoint { database: Some(HOME.to_owned()), ..endpoint.clone() });
-    let mut unseen = Vec::new();
-    let mut conn = loop {
-        let conn = open_one(&endpoint, purpose).await?;
-        if conn.place.mark.began.is_some() || unseen.len() == UNSEEN_MAX {
-            break conn;
-        }
-        unseen.push(conn);
-    };
-    for other in unseen {
-        other.close().await;
-    }
-    conn.wait_for_locks(wait_seconds).await?;
-    Ok(conn)
-}
-
-async fn open_one(endpoint: &Arc<Endpoint>, purpose: &str) -> Result<Conn> {
-    let mut session = Session::connect(endpoint, purpose).await?;
+    let mut session = Session::connect(&endpoint, purpose).await?;
     session.run(script::SESSION).await?;
     session.run(SETTINGS).await?;
     let rows = session.query(&format!("{MARK}, {JOINS_BYTES}")).await?;
     let mark = marked(&rows, &endpoint.address());
-    let place = Place { endpoint: endpoint.clone(), mark };
+    let place = Place { endpoint, mark };
     let form = if number(&rows, 3) == 1 { Form::Bytes } else { Form::Texts };
-    Ok(Conn { session, place, form, prepared: None })
+    let mut conn = Conn { session, place, form, prepared: None };
+    conn.wait_for_locks(wait_seconds).await?;
+    Ok(conn)
 }
 
 /// What tells the session itself from others: number, server, when it logged in.
+///
+/// The newer `sys.dm_exec_sessions` of Babelfish for PostgreSQL leaves sessions out, see [`super::places`].
+/// `sys.sysprocesses` may have several rows for one, here as there.
 const MARK: &str = "SELECT CAST(@@SPID AS bigint), CAST(SERVERPROPERTY('ServerName') AS \
-                    nvarchar(128)), (SELECT CONVERT(nvarchar(64), s.login_time, 121) FROM \
-                    sys.dm_exec_sessions AS s WHERE s.session_id = @@SPID)";
+                    nvarchar(128)), (SELECT MAX(CONVERT(nvarchar(64), s.login_time, 121)) FROM \
+                    sys.sysprocesses AS s WHERE s.spid = @@SPID)";
 
 /// What tells a session from all others.
 pub async fn mark(session: &mut Session) -> Result<Mark> {
@@ -197,11 +182,11 @@ fn marked(rows: &[Vec<Value>], address: &str) -> Mark {
 pub async fn holders(session: &mut Session, name: &str) -> Result<Vec<Mark>> {
     let shown: String = name.chars().take(LOCK_NAME_SHOWN).collect();
     let asked = format!(
-        "SELECT CAST(s.session_id AS bigint), CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)), \
-         CONVERT(nvarchar(64), s.login_time, 121) FROM sys.dm_tran_locks AS l JOIN sys.dm_exec_sessions \
-         AS s ON s.session_id = l.request_session_id WHERE l.resource_type = N'APPLICATION' AND \
+        "SELECT DISTINCT CAST(s.spid AS bigint), CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)), \
+         CONVERT(nvarchar(64), s.login_time, 121) FROM sys.dm_tran_locks AS l JOIN sys.sysprocesses \
+         AS s ON s.spid = l.request_session_id WHERE l.resource_type = N'APPLICATION' AND \
          l.resource_database_id = DB_ID() AND l.request_status = N'GRANT' AND l.request_mode = N'X' \
-         AND s.session_id <> @@SPID AND CHARINDEX({}, l.resource_description) > 0",
+         AND s.spid <> @@SPID AND CHARINDEX({}, l.resource_description) > 0",
         literal(&format!("[{shown}]"))
     );
     let rows = match session.query(&asked).await {
@@ -223,7 +208,7 @@ pub async fn end(session: &mut Session, mark: &Mark) -> Result<bool> {
     let (server, began, number) = (literal(&mark.server), literal(began), mark.number);
     let sql = format!(
         "IF CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) = {server} AND EXISTS (SELECT 1 FROM \
-         sys.dm_exec_sessions AS s WHERE s.session_id = {number} AND CONVERT(nvarchar(64), s.login_time, \
+         sys.sysprocesses AS s WHERE s.spid = {number} AND CONVERT(nvarchar(64), s.login_time, \
          121) = {began}) BEGIN KILL {number}; SELECT CAST(1 AS bigint) END ELSE SELECT CAST(0 AS bigint)"
     );
     Ok(self::number(&session.query(&sql).await?, 0) == 1)

@@ -382,7 +382,7 @@ async fn a_copy_whose_sessions_are_killed_is_gone_on_with() {
     first.throttle.bytes_per_second = Some(100_000);
     let mut killer = connected("master").await;
     let kill = async {
-        let ours = "SELECT CAST(session_id AS bigint) FROM sys.dm_exec_sessions WHERE program_name LIKE \
+        let ours = "SELECT DISTINCT CAST(spid AS bigint) FROM sys.sysprocesses WHERE program_name LIKE \
                     N'dbferry copy writer%'";
         for row in killer.query(ours).await.unwrap() {
             if let Value::Int(id) = row[0] {

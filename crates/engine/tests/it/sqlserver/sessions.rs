@@ -16,9 +16,8 @@ async fn ended(mut session: Session, number_at_server: i64) {
             assert!(!session.is_idle());
             let mut killer = connected("master").await;
             run(&mut killer, &[&format!("KILL {number_at_server}")]).await;
-            let there = format!(
-                "SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE session_id = {number_at_server}"
-            );
+            let there =
+                format!("SELECT COUNT(*) FROM sys.sysprocesses WHERE spid = {number_at_server}");
             let gone = async { while number(&mut killer, &there).await != 0 {} };
             tokio::time::timeout(DEADLINE, gone).await.unwrap();
             killer.close().await;
