@@ -136,6 +136,47 @@ fn statements_that_go_together_are_told_apart() {
     }
 }
 
+/// A DROP that waits for the next statement fails at its own place; locks that need not be taken hold for
+/// whatever could tell.
+#[test]
+fn drops_and_locks_that_wait_are_told_apart() {
+    let begin = "CREATE TABLE p (id INT PRIMARY KEY) ENGINE=InnoDB;\n\
+                 CREATE TABLE c (id INT, FOREIGN KEY (id) REFERENCES p (id)) ENGINE=InnoDB;\n\
+                 LOCK TABLES p WRITE;\nINSERT INTO p VALUES (1);\nUNLOCK TABLES;\n";
+    let cases = [
+        ("DROP TABLE IF EXISTS p;\nCREATE TABLE p (id INT);\n", 6, 5, 1),
+        ("DROP TABLE IF EXISTS q;\nCREATE TABLE p (id INT);\n", 7, 6, 1),
+        ("LOCK TABLES c WRITE;\nINSERT INTO p VALUES (2);\n", 7, 6, 1),
+        ("LOCK TABLES p WRITE;\nCREATE TABLE u (id INT);\n", 7, 6, 1),
+        ("LOCK TABLES p WRITE;\nINSERT INTO p VALUES (2);\nINSERT INTO d VALUES (1);\n", 8, 7, 2),
+        (
+            "LOCK TABLES p WRITE;\nINSERT INTO p VALUES (2);\nUNLOCK TABLES;\n\
+             LOCK TABLES p READ;\nINSERT INTO p VALUES (3);\n",
+            10,
+            9,
+            2,
+        ),
+    ];
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor);
+        for (text, line, statements, rows) in cases {
+            bench.wipe();
+            let stock = bench.server.sql(&format!("USE imp; {begin}{text}")).unwrap_err();
+            let code = stock.to_string().split_once("ERROR ").map(|(_, text)| text[..4].to_owned());
+            let code = format!("server error {}", code.unwrap());
+            for mode in [&["--serial"][..], &[]] {
+                bench.wipe();
+                let ended = bench.run(format!("{begin}{text}"), mode);
+                let place = format!("dump.sql line {line} ");
+                let applied = format!("({statements} statements, {rows} row");
+                ended.check(1, &[&code, &place, &applied]);
+                assert_eq!(bench.tables(), "c,p", "{text}");
+                assert_eq!(bench.sql("SELECT COUNT(*) FROM imp.p"), rows.to_string(), "{text}");
+            }
+        }
+    }
+}
+
 /// What goes to the server with a statement does not make it longer than the server accepts.
 #[test]
 fn a_statement_as_long_as_the_server_accepts_goes_apart() {

@@ -39,6 +39,8 @@ pub(super) struct Stepping {
     dropped: HashSet<(String, String)>,
     /// Schemas in which the account may alter tables: it has.
     switched: HashSet<String>,
+    /// Schemas in which the account may lock tables: it has, or it fails and the import with it.
+    locked: HashSet<String>,
     /// Tables that this run made: only where nothing was before is a count worth something.
     fresh: HashSet<(String, String)>,
     /// Tables whose rows the ledger counts.
@@ -72,6 +74,7 @@ impl Stepping {
             dropped: HashSet::new(),
             fresh: HashSet::new(),
             switched: HashSet::new(),
+            locked: HashSet::new(),
             counted: counted.iter().map(key_of).collect(),
             counts_hold: true,
             unwritten: Vec::new(),
@@ -149,6 +152,20 @@ impl Stepping {
         }
         self.loose.insert(key.clone(), is_loose);
         Ok(is_loose)
+    }
+
+    /// `LOCK TABLES` of these is on its way.
+    pub(super) fn note_locked(&mut self, tables: &HashSet<ObjectName>) {
+        let keys = tables.iter().filter_map(|table| self.resolve(table));
+        let schemas: Vec<String> = keys.map(|(schema, _)| schema).collect();
+        self.locked.extend(schemas);
+    }
+
+    /// An InnoDB table that this run has made, in a schema where the account may lock tables.
+    pub(super) fn is_own_and_lockable(&self, key: &(String, String)) -> bool {
+        self.fresh.contains(key)
+            && self.loose.get(key) == Some(&false)
+            && self.locked.contains(&key.0)
     }
 
     /// Whether a statement may change tables that know no transactions.
@@ -266,8 +283,7 @@ impl MainConnection {
                 if self.failed_ahead.is_none()
                     && error.code().is_some_and(|code| single.tolerate.contains(&code)) =>
             {
-                let status = self.status;
-                Ok(Effect { affected_rows: 0, warnings: 0, status, rows_returned: 0 })
+                Ok(self.nothing_done())
             }
             outcome => outcome,
         }
@@ -285,8 +301,7 @@ impl MainConnection {
             self.finish(b"COMMIT").await?;
         }
         if self.is_idle(single) || self.is_unlocked(single) {
-            let status = self.status;
-            return Ok(Effect { affected_rows: 0, warnings: 0, status, rows_returned: 0 });
+            return Ok(self.nothing_done());
         }
         let is_about_locks = matches!(kind, Kind::UnlockTables | Kind::LockTables);
         let Single { class, text, rules, .. } = single;
@@ -332,7 +347,7 @@ impl MainConnection {
 
     async fn with_ledger(&mut self, single: &Single) -> Result<Effect> {
         let Single { class, text, rules, .. } = single;
-        self.learn(class, single).await?;
+        self.learn(single).await?;
         let standing = self.standing(single);
         let inserts = class.object.as_ref().filter(|_| class.kind == Kind::Insert);
         if let Some(table) = inserts
@@ -382,7 +397,7 @@ impl MainConnection {
     }
 
     /// Keeps in mind what an object's `DROP … IF EXISTS` took away.
-    fn note_drop(&mut self, class: &Class) {
+    pub(super) fn note_drop(&mut self, class: &Class) {
         let Some(stepping) = &mut self.stepping else { return };
         let kinds = [Kind::Table, Kind::View, Kind::Routine, Kind::Trigger, Kind::Event];
         let drops = class.action == Action::Drop && !class.temporary && kinds.contains(&class.kind);
@@ -644,7 +659,8 @@ impl MainConnection {
     }
 
     /// Keeps in mind what a statement changes in what is known of tables.
-    async fn learn(&mut self, class: &Class, single: &Single) -> Result<()> {
+    pub(super) async fn learn(&mut self, single: &Single) -> Result<()> {
+        let class = &single.class;
         let Some(stepping) = &mut self.stepping else { return Ok(()) };
         let tokens = || Tokens::new(&single.text, single.rules, self.target);
         if class.kind == Kind::Trigger {
