@@ -345,7 +345,6 @@ impl Dispatcher {
         if let Some(reason) = self.parts.main.barred(&batch.table) {
             return Ok(Err(Some(reason)));
         }
-        self.parts.main.send_ahead().await?;
         if !busy {
             // The AUTO_INCREMENT counter is one of the facts, and it moves with every statement.
             self.tables.clear();

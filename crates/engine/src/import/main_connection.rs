@@ -245,7 +245,7 @@ impl MainConnection {
 
     /// Executes a statement by itself, or lets it wait for the next one.
     pub async fn single(&mut self, single: Single) -> std::result::Result<(), Box<Failed>> {
-        let Some(mut single) = self.wait_ahead(single).await? else { return Ok(()) };
+        let Some(mut single) = self.wait_ahead(single) else { return Ok(()) };
         let reply = single.reply.take();
         let failed = |error| single_failed(error, &single);
         let effect = match self.carefully(&single).await {
@@ -540,11 +540,6 @@ impl MainConnection {
         }
     }
 
-    /// The effect of what needs not be sent.
-    fn nothing_done(&self) -> Effect {
-        Effect { affected_rows: 0, warnings: 0, status: self.status, rows_returned: 0 }
-    }
-
     async fn answer(&mut self, text: &[u8]) -> Result<Effect> {
         let kill = self.conn.kill_handle();
         let overtime = async {
@@ -597,9 +592,6 @@ impl MainConnection {
         match class.kind {
             Kind::LockTables => {
                 let write = write_locked(text, rules, self.target);
-                if let Some(stepping) = &mut self.stepping {
-                    stepping.note_locked(&write);
-                }
                 self.lock = Lock { text: Some(text.to_vec()), write, held: true };
             }
             Kind::UnlockTables | Kind::Begin => self.lock = Lock::default(),

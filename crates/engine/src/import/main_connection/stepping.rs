@@ -39,8 +39,6 @@ pub(super) struct Stepping {
     dropped: HashSet<(String, String)>,
     /// Schemas in which the account may alter tables: it has.
     switched: HashSet<String>,
-    /// Schemas in which the account may lock tables: it has, or it fails and the import with it.
-    locked: HashSet<String>,
     /// Tables that this run made: only where nothing was before is a count worth something.
     fresh: HashSet<(String, String)>,
     /// Tables whose rows the ledger counts.
@@ -74,7 +72,6 @@ impl Stepping {
             dropped: HashSet::new(),
             fresh: HashSet::new(),
             switched: HashSet::new(),
-            locked: HashSet::new(),
             counted: counted.iter().map(key_of).collect(),
             counts_hold: true,
             unwritten: Vec::new(),
@@ -152,20 +149,6 @@ impl Stepping {
         }
         self.loose.insert(key.clone(), is_loose);
         Ok(is_loose)
-    }
-
-    /// `LOCK TABLES` of these is on its way.
-    pub(super) fn note_locked(&mut self, tables: &HashSet<ObjectName>) {
-        let keys = tables.iter().filter_map(|table| self.resolve(table));
-        let schemas: Vec<String> = keys.map(|(schema, _)| schema).collect();
-        self.locked.extend(schemas);
-    }
-
-    /// An InnoDB table that this run has made, in a schema where the account may lock tables.
-    pub(super) fn is_own_and_lockable(&self, key: &(String, String)) -> bool {
-        self.fresh.contains(key)
-            && self.loose.get(key) == Some(&false)
-            && self.locked.contains(&key.0)
     }
 
     /// Whether a statement may change tables that know no transactions.
@@ -283,7 +266,8 @@ impl MainConnection {
                 if self.failed_ahead.is_none()
                     && error.code().is_some_and(|code| single.tolerate.contains(&code)) =>
             {
-                Ok(self.nothing_done())
+                let status = self.status;
+                Ok(Effect { affected_rows: 0, warnings: 0, status, rows_returned: 0 })
             }
             outcome => outcome,
         }
@@ -301,7 +285,8 @@ impl MainConnection {
             self.finish(b"COMMIT").await?;
         }
         if self.is_idle(single) || self.is_unlocked(single) {
-            return Ok(self.nothing_done());
+            let status = self.status;
+            return Ok(Effect { affected_rows: 0, warnings: 0, status, rows_returned: 0 });
         }
         let is_about_locks = matches!(kind, Kind::UnlockTables | Kind::LockTables);
         let Single { class, text, rules, .. } = single;
@@ -347,7 +332,7 @@ impl MainConnection {
 
     async fn with_ledger(&mut self, single: &Single) -> Result<Effect> {
         let Single { class, text, rules, .. } = single;
-        self.learn(single).await?;
+        self.learn(class, single).await?;
         let standing = self.standing(single);
         let inserts = class.object.as_ref().filter(|_| class.kind == Kind::Insert);
         if let Some(table) = inserts
@@ -397,7 +382,7 @@ impl MainConnection {
     }
 
     /// Keeps in mind what an object's `DROP … IF EXISTS` took away.
-    pub(super) fn note_drop(&mut self, class: &Class) {
+    fn note_drop(&mut self, class: &Class) {
         let Some(stepping) = &mut self.stepping else { return };
         let kinds = [Kind::Table, Kind::View, Kind::Routine, Kind::Trigger, Kind::Event];
         let drops = class.action == Action::Drop && !class.temporary && kinds.contains(&class.kind);
@@ -659,8 +644,7 @@ impl MainConnection {
     }
 
     /// Keeps in mind what a statement changes in what is known of tables.
-    pub(super) async fn learn(&mut self, single: &Single) -> Result<()> {
-        let class = &single.class;
+    async fn learn(&mut self, class: &Class, single: &Single) -> Result<()> {
         let Some(stepping) = &mut self.stepping else { return Ok(()) };
         let tokens = || Tokens::new(&single.text, single.rules, self.target);
         if class.kind == Kind::Trigger {
