@@ -202,7 +202,7 @@ impl MainConnection {
         self.lock.text.as_deref().filter(|_| self.lock.held)
     }
 
-    /// Lets others at the tables that the file has locked.
+    /// Lets others at the tables that the file has locked, and sends what waits.
     pub async fn release_locks(&mut self) -> Result<()> {
         if !self.lock.held {
             return self.send_ahead().await;

@@ -146,11 +146,11 @@ impl Conn {
     ///
     /// After an error the transaction may be gone (deadlock) or not; the server does not say.
     pub async fn query(&mut self, text: &[u8]) -> Result<Effect> {
+        self.answers = 0;
         self.check_size(text.len())?;
         let mut effect =
             Effect { affected_rows: 0, warnings: 0, status: self.status, rows_returned: 0 };
         self.begin()?;
-        self.answers = 0;
         let outcome = drain(&mut self.inner, text, &mut effect, &mut self.answers).await;
         self.end(outcome)?;
         effect.warnings = self.inner.get_warnings();

@@ -185,11 +185,14 @@ fn a_statement_as_long_as_the_server_accepts_goes_apart() {
         let bench = Bench::start_with(flavor, &["--max-allowed-packet=65536"]);
         for shorter in [0, 1, 20, 700] {
             bench.wipe();
+            let long = format!("SET @a = '{}';\n", "a".repeat(4000)).repeat(40);
             let insert = "INSERT INTO t VALUES (1,'')";
             let value = "x".repeat(LONGEST - insert.len() - shorter);
             let begin = "CREATE TABLE t (id INT PRIMARY KEY, v LONGTEXT);\nLOCK TABLES t WRITE;\n";
             let insert = insert.replace("''", &format!("'{value}'"));
-            bench.run(format!("{begin}{insert};\nUNLOCK TABLES;\n"), &[]).check(0, &["1 row"]);
+            bench
+                .run(format!("{long}{begin}{insert};\nUNLOCK TABLES;\n"), &[])
+                .check(0, &["1 row"]);
         }
     }
 }

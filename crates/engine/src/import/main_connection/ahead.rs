@@ -3,9 +3,9 @@
 //! much as a small table's rows.
 //!
 //! Promises: the server executes them in the order of the file and up to the first that fails; each is
-//! counted once it is in; an error is told of the statement that failed. Only what nobody outside of
-//! the session can see waits, and never where a transaction is open. It goes at the latest when the
-//! file has nothing more to give for now.
+//! counted once it is in; an error is told of the statement that failed. Only what changes nothing but
+//! the session and its locks waits, and never where a transaction is open. It goes at the latest when
+//! the file has nothing more to give for now.
 
 use dump::statement::{Kind, Scope};
 
@@ -45,10 +45,13 @@ impl MainConnection {
 
     /// Lets a statement wait, if it may; else gives it back.
     pub(super) fn wait_ahead(&mut self, single: Single) -> Option<Single> {
+        let waiting: usize =
+            self.ahead.iter().map(|single| single.text.len() + BETWEEN.len()).sum();
         let may_wait = is_quiet(&single)
             && !self.in_transaction()
             && self.ahead.len() < AHEAD_MAX
-            && single.text.len() <= AHEAD_BYTES_MAX;
+            && single.text.len() <= AHEAD_BYTES_MAX
+            && waiting + single.text.len() <= self.conn.statement_bytes_max() as usize;
         if !may_wait {
             return Some(single);
         }
@@ -98,7 +101,7 @@ impl MainConnection {
     }
 }
 
-/// Whether nobody but the session can see when it is executed, and how its rules go on is known.
+/// Whether it changes nothing but the session and its locks, and how the rules go on after it is known.
 fn is_quiet(single: &Single) -> bool {
     let is_plain = single.reply.is_none() && single.open.is_none() && single.tolerate.is_empty();
     is_plain
