@@ -5,6 +5,7 @@ use dump::insert;
 use dump::rules::{Client, Multibyte, Rules};
 use dump::statement;
 use dump::token::{Target, Tokens};
+use dump::values::lines::LineWriter;
 use dump::values::{self, Cells, Rows};
 use libfuzzer_sys::fuzz_target;
 
@@ -35,6 +36,11 @@ fuzz_target!(|input: (u8, &[u8])| {
     assert_eq!(found.rows, count);
     if count > 0 {
         assert_eq!(found.end, end);
+    }
+
+    if let Some(lines) = LineWriter::new().lines(text, rules) {
+        let ends = lines.text.iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(values::plain_rows(text, rules, |_, _, _| ()), Some(ends as u64));
     }
 
     let _ = insert::head(text, rules.ansi_quotes);

@@ -11,6 +11,7 @@ use crate::bulk::{Bulk, State};
 use crate::command::{self, Command, DELIMITER_MAX, Kind, LINE_MAX};
 use crate::insert::{self, Found, Head};
 use crate::rules::{Client, Multibyte, Rules};
+use crate::values::lines::{LineWriter, Lines};
 use crate::values::{self, Given};
 
 /// Bytes beyond the current one that a decision may need: a delimiter, or `/*M!`.
@@ -149,6 +150,8 @@ pub(crate) struct Machine {
     insert: Insert,
     /// What the literals up to [`Insert::literal_to`] give, by position.
     given: Vec<Given>,
+    /// Writes those rows as lines, if that was asked for.
+    lines: Option<LineWriter>,
     head: Option<LastHead>,
     /// The last head was read by the rules and the delimiter in force.
     head_is_current: bool,
@@ -197,6 +200,8 @@ pub(crate) struct InsertSeen<'a> {
     pub(crate) tail: bool,
     /// What rows of plain literals give, by position, and where they end.
     pub(crate) literals: (&'a [Given], usize),
+    /// The same rows as lines, if they are written and these can be.
+    pub(crate) lines: Option<Lines<'a>>,
 }
 
 impl Machine {
@@ -220,6 +225,7 @@ impl Machine {
             commands: true,
             insert: Insert::default(),
             given: Vec::new(),
+            lines: None,
             head: None,
             head_is_current: false,
         };
@@ -251,13 +257,23 @@ impl Machine {
     /// Forgets the finished statement.
     pub(crate) fn begin(&mut self) {
         self.insert = Insert::default();
+        if let Some(lines) = &mut self.lines {
+            lines.begin();
+        }
+    }
+
+    /// From the next statement on rows are written as lines, too.
+    pub(crate) fn write_lines(&mut self) {
+        self.lines = Some(LineWriter::new());
     }
 
     /// The `INSERT … VALUES` that the current statement is, if it is one.
     pub(crate) fn insert(&self) -> Option<InsertSeen<'_>> {
         let head = &self.head.as_ref().filter(|_| self.insert.values)?.head;
         let Insert { values_at, literal_to, rows, tail, .. } = self.insert;
-        Some(InsertSeen { head, values_at, rows, tail, literals: (&self.given, literal_to) })
+        let lines = self.lines.as_ref().and_then(LineWriter::written);
+        let literals = (&self.given[..], literal_to);
+        Some(InsertSeen { head, values_at, rows, tail, literals, lines })
     }
 
     /// What would be left open if the input ended here.
@@ -474,7 +490,11 @@ impl Machine {
         let end = window.len().saturating_sub(LOOKAHEAD).max(from);
         let (given, rules) = (&mut self.given, self.rules);
         let note = |index, kind, cell: &[u8]| Given::note(given, index, kind, cell);
-        let reached = values::reach(&window[from..end], self.insert.after_row, rules, note);
+        let (text, after_row) = (&window[from..end], self.insert.after_row);
+        let reached = match self.lines.as_mut().filter(|lines| lines.is_on()) {
+            Some(lines) => values::reach(text, after_row, rules, note, lines),
+            None => values::reach(text, after_row, rules, note, &mut ()),
+        };
         if reached.rows == 0 {
             let waits = reached.cut && !eof && end - from < ROW_MAX;
             return if waits { Literals::Cut } else { Literals::Other };

@@ -13,6 +13,7 @@ use crate::command::{self, Command, Kind};
 use crate::insert::Head;
 use crate::lexer::{self, Event, Fault, InsertSeen, Machine, Open, Span};
 use crate::rules::Rules;
+use crate::values::lines::Lines;
 use crate::values::{self, Given};
 
 /// How much is held in memory.
@@ -71,6 +72,8 @@ pub struct Statement<'a> {
     /// What the rows give, by position, if it is known already that they are literals and nothing
     /// else; a statement that may still be such has nothing here.
     pub literals: Option<&'a [Given]>,
+    /// These rows as lines of LOAD DATA, if the reader was [`Reader::with_lines`] and has them.
+    pub lines: Option<Lines<'a>>,
     /// The file ends without the delimiter.
     pub unterminated: bool,
     /// A string or comment that the file's end leaves open.
@@ -243,6 +246,12 @@ impl<R: Read> Reader<R> {
             parts: None,
             fresh: true,
         }
+    }
+
+    /// Also writes rows of plain literals as lines of LOAD DATA, in the pass that finds them.
+    pub fn with_lines(mut self) -> Reader<R> {
+        self.machine.write_lines();
+        self
     }
 
     /// The rules in force.
@@ -503,14 +512,13 @@ impl<R: Read> Reader<R> {
                 let is_literal = |seen: &InsertSeen<'_>| {
                     !altered && !seen.tail && seen.rows > 0 && seen.literals.1 == self.span.end
                 };
+                let literal = seen.as_ref().filter(|seen| is_literal(seen));
                 Some(Item::Statement(Statement {
                     raw: &self.buffer[start..self.span.end],
                     place,
                     altered,
-                    literals: seen
-                        .as_ref()
-                        .filter(|seen| is_literal(seen))
-                        .map(|seen| seen.literals.0),
+                    literals: literal.map(|seen| seen.literals.0),
+                    lines: literal.and_then(|seen| seen.lines),
                     rows: seen.as_ref().map_or(0, |seen| seen.rows),
                     tail: seen.as_ref().is_some_and(|seen| seen.tail),
                     head: seen.map(|seen| seen.head),

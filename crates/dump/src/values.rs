@@ -7,6 +7,7 @@
 
 use crate::rules::{Client, Multibyte, Rules};
 
+pub mod lines;
 mod plain;
 
 pub(crate) use plain::reach;

@@ -26,16 +26,35 @@ pub fn at(text: &[u8], pos: usize) -> Option<Word> {
     }
 }
 
-/// How many bytes come before the first quote, backslash or control character: [`BYTES`] if there
-/// is none.
+/// Marks what is not ordinary: quotes, backslashes and control characters. 0 if all bytes are; else
+/// [`before`] tells how many are before the first that is not.
 #[inline]
-pub fn plain_at_start(word: Word, quote: u8) -> usize {
+pub fn unusual(word: Word, quote: u8) -> u64 {
     let word = u64::from_le_bytes(word);
     let has_below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
     let (quotes, slashes) = (ONES * u64::from(quote), ONES * u64::from(b'\\'));
     // The lowest mark is exact; marks above it may be borrowed from it.
-    let marks = has_below(word, 0x20) | has_below(word ^ quotes, 1) | has_below(word ^ slashes, 1);
+    has_below(word, 0x20) | has_below(word ^ quotes, 1) | has_below(word ^ slashes, 1)
+}
+
+/// How many bytes come before the first mark: [`BYTES`] if there is none.
+#[inline]
+pub fn before(marks: u64) -> usize {
     (marks.trailing_zeros() / 8) as usize
+}
+
+/// How many bytes come before the first quote, backslash or control character: [`BYTES`] if there
+/// is none.
+#[inline]
+pub fn plain_at_start(word: Word, quote: u8) -> usize {
+    before(unusual(word, quote))
+}
+
+/// The highest bits of the first `length` bytes, which are 0 where all of them are ASCII.
+#[inline]
+pub fn high_bits(word: Word, length: usize) -> u64 {
+    let behind = u64::BITS - 8 * length.min(BYTES) as u32;
+    u64::MAX.checked_shr(behind).unwrap_or(0) & u64::from_le_bytes(word) & HIGH
 }
 
 /// How many digits come before anything else.
@@ -71,6 +90,18 @@ mod tests {
                     assert_eq!(digits_at_start(digits), first(digits, ends), "{digits:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn only_bytes_of_the_length_have_high_bits() {
+        for length in 0..=BYTES {
+            for place in 0..BYTES {
+                let mut word = [b'a'; BYTES];
+                word[place] = 0x80;
+                assert_eq!(high_bits(word, length) != 0, place < length, "{place} of {length}");
+            }
+            assert_eq!(high_bits([0x7F; BYTES], length), 0);
         }
     }
 

@@ -151,6 +151,7 @@ async fn run_once(
         guard: options.guard.clone(),
         whole_max: options.whole_bytes.min(conn.statement_bytes_max() as usize),
         batch_bytes: if options.lanes > 0 { options.batch_bytes.max(1) } else { 0 },
+        writes_lines: options.lanes > 0 && load_data_off(options, &facts).is_none(),
         resume: at,
         counted_to: attempt.counted_to,
     };
@@ -313,11 +314,13 @@ fn load_data_off(options: &Options, facts: &ServerFacts) -> Option<load::Reason>
     }
 }
 
-/// Room for what is read ahead, what is queued and what the lanes hold.
+/// Room for what is read ahead, what is queued and what the lanes hold: rows once as statements and once
+/// as lines.
 fn budget(options: &Options) -> Budget {
     const AHEAD: usize = 4;
+    const TWICE: u64 = 2;
     let batches = (options.lanes + AHEAD) as u64;
-    Budget::new(batches * options.batch_bytes.max(1 << 20) as u64)
+    Budget::new(TWICE * batches * options.batch_bytes.max(1 << 20) as u64)
 }
 
 fn before_the_file(mut error: Error, file: &str) -> Failure {

@@ -1,6 +1,7 @@
 //! Rows and cells of `INSERT … VALUES`.
 
 use dump::rules::{Client, Multibyte, Rules};
+use dump::values::lines::{LineWriter, Seen};
 use dump::values::{Cells, Kind, Rows, plain_rows, whole_rows};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -248,6 +249,50 @@ proptest! {
         let rules = Rules { no_backslash_escapes, ansi_quotes, ..rules() };
         if let Some(told) = quick(text.as_bytes(), rules) {
             prop_assert_eq!(Some(told), careful(text.as_bytes(), rules), "{}", text);
+        }
+    }
+}
+
+/// The lines of some rows, if they have them.
+fn lines(text: &str) -> Option<(String, Vec<Seen>)> {
+    let mut writer = LineWriter::new();
+    let lines = writer.lines(text.as_bytes(), rules())?;
+    Some((String::from_utf8(lines.text.to_vec()).unwrap(), lines.seen.to_vec()))
+}
+
+#[test]
+fn rows_are_written_as_lines() {
+    let (text, seen) = lines(r"(1,'a\'b','x\ty'), (-20.5,NULL,'é''')").unwrap();
+    assert_eq!(text, "1\ta'b\tx\\ty\n-20.5\t\\N\té'\n");
+    let [number, text, wide] = seen[..] else { panic!("{seen:?}") };
+    assert!(!number.null && !number.text && number.numbers.negative && !number.numbers.exponent);
+    assert_eq!((number.numbers.digits, number.numbers.scales), (0b1010, 0b11));
+    assert_eq!(text, Seen { null: true, text: true, ..Seen::default() });
+    assert_eq!(wide, Seen { text: true, wide: true, ..Seen::default() });
+    let (_, seen) = lines(&format!("({},1e5)", "9".repeat(80))).unwrap();
+    assert_eq!(seen[0].numbers.digits, 1 << 63);
+    assert!(seen[1].numbers.exponent);
+}
+
+#[test]
+fn what_has_no_lines_has_none_for_a_while() {
+    for text in ["(0x41)", "(_binary 'x')", "(00)", "(-0)", "(1.)", "(1),(1,2)", "(1,2),(1)"] {
+        assert_eq!(lines(text), None, "{text}");
+    }
+    let long = |length: usize| format!("('{}')", "x".repeat(length));
+    let mut writer = LineWriter::new();
+    assert!(writer.lines(long(32 << 10).as_bytes(), rules()).is_none());
+    let until = (0..100).position(|_| writer.lines(b"(1)", rules()).is_some());
+    assert_eq!(until, Some(15));
+    assert_eq!(lines(&long(30 << 10)).unwrap().0.len(), (30 << 10) + 1);
+}
+
+proptest! {
+    #[test]
+    fn lines_are_as_many_as_rows(text in r#"[(),'"\\0-9.eEx NULL\n-]{0,40}"#) {
+        if let Some((written, _)) = lines(&text) {
+            let rows = plain_rows(text.as_bytes(), rules(), |_, _, _| ());
+            prop_assert_eq!(Some(written.matches('\n').count() as u64), rows);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A batch: consecutive literal INSERTs into one table, small enough to be held and sent again.
 //!
 //! Decides, from the text alone, what may be executed out of step: only rows of plain literals.
-//! Whether the table allows it is [`super::table`]'s to say.
+//! Whether the table allows it is [`super::table`]'s to say. What the reader wrote of the rows as lines of
+//! LOAD DATA is kept beside the text, if it did so for all of them.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,6 +11,7 @@ use dump::insert::Head;
 use dump::reader::Place;
 use dump::rules::Rules;
 use dump::statement::ObjectName;
+use dump::values::lines::{Lines, Seen};
 use dump::values::{Cells, Given, Kind, Rows, plain_rows};
 
 use super::ledger::{Check, Position};
@@ -33,6 +35,8 @@ pub struct Batch {
     /// The statements' texts one after another.
     text: Vec<u8>,
     statements: Vec<Entry>,
+    /// The lines of all statements, if all have them.
+    lines: Option<OwnLines>,
     /// Rows in all statements.
     pub rows: u64,
     /// By position in the column list, or in the table's visible columns.
@@ -46,6 +50,12 @@ pub struct Batch {
     /// Proof of the file before its first statement.
     pub check: Check,
     bytes_max: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct OwnLines {
+    text: Vec<u8>,
+    seen: Vec<Seen>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +90,7 @@ impl Batch {
             columns: head.columns.clone(),
             text: Vec::new(),
             statements: Vec::new(),
+            lines: Some(OwnLines::default()),
             rows: 0,
             given: Vec::new(),
             full: false,
@@ -111,12 +122,13 @@ impl Batch {
     }
 
     /// Adds a statement that [`literal_rows`] approved.
-    pub fn push(&mut self, text: Cow<'_, [u8]>, place: Place, end_offset: u64, rows: Literal) {
+    pub fn push(&mut self, text: Cow<'_, [u8]>, place: Place, end_offset: u64, rows: Literal<'_>) {
         let start = self.text.len();
         if text.len() >= LONG && start + text.len() <= self.bytes_max {
             self.text.reserve_exact(self.bytes_max - start);
         }
         self.text.extend_from_slice(&text);
+        self.push_lines(rows.lines);
         let (values_at, end) = (rows.values_at, self.text.len());
         let rows_count = rows.rows;
         let text = start..end;
@@ -132,6 +144,32 @@ impl Batch {
         }
     }
 
+    fn push_lines(&mut self, lines: Option<Lines<'_>>) {
+        let has_some = !self.statements.is_empty();
+        let (Some(own), Some(lines)) = (&mut self.lines, lines) else {
+            self.lines = None;
+            return;
+        };
+        match has_some {
+            false => own.seen = lines.seen.to_vec(),
+            true if own.seen.len() != lines.seen.len() => {
+                self.lines = None;
+                return;
+            }
+            true => own.seen.iter_mut().zip(lines.seen).for_each(|(all, one)| *all = all.and(*one)),
+        }
+        let room = self.bytes_max.saturating_sub(own.text.len());
+        if (LONG..=room).contains(&lines.text.len()) {
+            own.text.reserve_exact(room);
+        }
+        own.text.extend_from_slice(lines.text);
+    }
+
+    /// All rows as lines of LOAD DATA, if the reader wrote them.
+    pub fn lines(&self) -> Option<Lines<'_>> {
+        self.lines.as_ref().map(|own| Lines { text: &own.text, seen: &own.seen })
+    }
+
     /// Nothing was added yet.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty()
@@ -145,6 +183,11 @@ impl Batch {
     /// Bytes of all statements.
     pub fn bytes(&self) -> u64 {
         self.text.len() as u64
+    }
+
+    /// Bytes that it holds in memory: the statements, and their lines.
+    pub fn held_bytes(&self) -> u64 {
+        self.bytes() + self.lines.as_ref().map_or(0, |own| own.text.len() as u64)
     }
 
     /// Its statements in file order.
@@ -164,26 +207,28 @@ impl Batch {
     }
 }
 
-/// What [`literal_rows`] found.
+/// What is known of a statement's rows of literals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Literal {
+pub struct Literal<'a> {
     /// Index in the text after the word VALUES.
     pub values_at: usize,
     /// How many rows.
     pub rows: u64,
     /// What they give, by position.
     pub given: Vec<Given>,
+    /// The rows as lines of LOAD DATA, if the reader wrote them.
+    pub lines: Option<Lines<'a>>,
 }
 
 /// The rows of an INSERT's text after `values_at`, if all their values are literals and nothing
 /// follows them. Otherwise the statement has to be executed in step.
-pub fn literal_rows(text: &[u8], values_at: usize, rules: Rules) -> Option<Literal> {
+pub fn literal_rows(text: &[u8], values_at: usize, rules: Rules) -> Option<Literal<'static>> {
     let rows_text = text.get(values_at..)?;
     let mut given = Vec::new();
     let note = |index, kind, cell: &[u8]| Given::note(&mut given, index, kind, cell);
     let plain = plain_rows(rows_text, rules, note);
     if let Some(rows) = plain {
-        return Some(Literal { values_at, rows, given });
+        return Some(Literal { values_at, rows, given, lines: None });
     }
     given.clear();
     let mut rows = Rows::new(rows_text, rules);
@@ -198,5 +243,5 @@ pub fn literal_rows(text: &[u8], values_at: usize, rules: Rules) -> Option<Liter
             Given::note(&mut given, index, cell.kind, &row[cell.start..cell.end]);
         }
     }
-    (found > 0 && rows.at_end()).then_some(Literal { values_at, rows: found, given })
+    (found > 0 && rows.at_end()).then_some(Literal { values_at, rows: found, given, lines: None })
 }

@@ -172,6 +172,8 @@ pub struct FeedOptions {
     pub whole_max: usize,
     /// Bytes at which a batch is full; 0 makes every statement a step of its own.
     pub batch_bytes: usize,
+    /// Batches get their rows as lines of LOAD DATA, too.
+    pub writes_lines: bool,
     /// Where an import that is resumed goes on.
     pub resume: Option<ResumeAt>,
     /// Up to here the report of earlier attempts counts what is in; nothing is counted again if
@@ -192,7 +194,10 @@ pub fn run(
 ) {
     let window = Limits::DEFAULT.window.min(options.whole_max.max(1 << 10));
     let limits = Limits { window, whole_max: options.whole_max, ..Limits::DEFAULT };
-    let reader = Reader::new(source, options.rules, limits);
+    let reader = match options.writes_lines {
+        true => Reader::new(source, options.rules, limits).with_lines(),
+        false => Reader::new(source, options.rules, limits),
+    };
     let prefix = options.resume.clone().map(Prefix::new);
     let (digest, saved) = (Digest::new(), SavedRules::default());
     let mut feed = Feed {
@@ -314,7 +319,7 @@ impl Feed {
     fn flush(&mut self, full: bool) -> Result<(), Unwanted> {
         let Some(mut batch) = self.batch.take() else { return Ok(()) };
         batch.full = full;
-        let held = self.budget.take(batch.bytes());
+        let held = self.budget.take(batch.held_bytes());
         self.send(Step::Batch(Arc::new(batch), held))
     }
 
@@ -720,12 +725,16 @@ impl Feed {
 }
 
 /// The rows of a statement, if they are literals: often the reader knows by now.
-fn literals(statement: &Statement<'_>, text: &[u8], values_at: usize) -> Option<Literal> {
+pub(super) fn literals<'a>(
+    statement: &Statement<'a>,
+    text: &[u8],
+    values_at: usize,
+) -> Option<Literal<'a>> {
     let looked = || literal_rows(text, values_at, statement.rules);
     let Some(given) = statement.literals else { return looked() };
-    let literal = Literal { values_at, rows: statement.rows, given: given.to_vec() };
+    let literal = Literal { values_at, rows: statement.rows, given: given.to_vec(), lines: None };
     debug_assert_eq!(looked().as_ref(), Some(&literal), "both ways of reading tell the same");
-    Some(literal)
+    Some(Literal { lines: statement.lines, ..literal })
 }
 
 /// The rules that a server's variables mean.

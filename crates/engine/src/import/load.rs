@@ -14,7 +14,7 @@ use super::session::SessionState;
 use super::table::Column;
 
 mod encode;
-mod line;
+mod ready;
 #[cfg(test)]
 mod tests;
 

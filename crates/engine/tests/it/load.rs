@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use std::sync::Arc;
+
 use dump::insert::{self, Found};
 use dump::reader::Place;
 use dump::rules::{Client, Rules};
@@ -250,7 +252,7 @@ async fn load_one(
     tally: &mut Tally,
 ) -> bool {
     let encoded = match planned(columns, state, rules, text) {
-        Ok((plan, batch)) => load::encode(&plan, &batch).map(|data| (plan, data)),
+        Ok((plan, batch)) => load::encode(&plan, &Arc::new(batch)).map(|data| (plan, data)),
         Err(reason) => Err(reason),
     };
     let (plan, data) = match encoded {

@@ -1,15 +1,20 @@
 //! The rows of a batch as a LOAD DATA stream: fields end with a tab, lines with a line feed, a
 //! backslash escapes.
 //!
-//! One pass over the INSERT text, which [`crate::import::batch`] found to be plain literals. Most
-//! rows are [`super::line`]'s; this is the careful way, which reads every kind of literal. Gives
-//! up at the first cell that the matrix does not cover, and at whatever is written unusually
+//! Most batches bring their lines with them, or statements whose lines are written in one go; that
+//! they suit the table is [`super::ready`]'s to say. The rest is read here the careful way: one pass
+//! over the INSERT text, which [`crate::import::batch`] found to be plain literals, of every kind.
+//! Gives up at the first cell that the matrix does not cover, and at whatever is written unusually
 //! (comments between cells, `+5`, `.5`): that is always safe.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use dump::rules::Rules;
+use dump::values::lines::LineWriter;
 use dump::word;
 
-use super::line::Lines;
+use super::ready::suits;
 use super::{Check, Client, Literal, LoadPlan, Number, Reason, Slot, Way, way};
 use crate::import::batch::Batch;
 
@@ -20,30 +25,46 @@ const NOT_PROVEN: Reason = "a literal's kind does not suit its column's type";
 /// Strings that are no text.
 const NO_TEXT: Reason = "a string is not valid in its character set";
 
-/// Writes all rows of a batch.
-pub fn encode(plan: &LoadPlan, batch: &Batch) -> Result<Vec<u8>, Reason> {
+/// The stream of all rows of a batch.
+pub fn encode(plan: &LoadPlan, batch: &Arc<Batch>) -> Result<Bytes, Reason> {
+    if batch.lines().is_some_and(|lines| suits(plan, lines)) {
+        return Ok(Bytes::from_owner(OwnLines(Arc::clone(batch))));
+    }
     let out = Vec::with_capacity(batch.bytes() as usize + 64);
-    let lines = Lines::new(plan);
-    let mut writer =
-        Writer { plan, lines, text: &[], is_ascii: false, pos: 0, out, scratch: Vec::new() };
+    let mut lines = LineWriter::new();
+    let mut writer = Writer { plan, text: &[], pos: 0, out, scratch: Vec::new() };
     let mut rows = 0;
     for member in batch.members() {
-        (writer.text, writer.pos) = (member.text, member.values_at);
-        writer.is_ascii = member.text.is_ascii();
-        rows += writer.rows()?;
+        let written = lines.lines(&member.text[member.values_at..], plan.rules);
+        match written.filter(|lines| suits(plan, *lines)) {
+            Some(lines) => {
+                writer.out.extend_from_slice(lines.text);
+                rows += member.rows;
+            }
+            None => {
+                (writer.text, writer.pos) = (member.text, member.values_at);
+                rows += writer.rows()?;
+            }
+        }
     }
     if rows != batch.rows {
         return Err(UNUSUAL);
     }
-    Ok(writer.out)
+    Ok(writer.out.into())
+}
+
+/// The lines that a batch holds, for as long as they are being sent.
+struct OwnLines(Arc<Batch>);
+
+impl AsRef<[u8]> for OwnLines {
+    fn as_ref(&self) -> &[u8] {
+        self.0.lines().map_or(&[], |lines| lines.text)
+    }
 }
 
 struct Writer<'a> {
     plan: &'a LoadPlan,
-    lines: Lines<'a>,
     text: &'a [u8],
-    /// The text has no other bytes.
-    is_ascii: bool,
     pos: usize,
     out: Vec<u8>,
     scratch: Vec<u8>,
@@ -54,17 +75,8 @@ impl Writer<'_> {
     fn rows(&mut self) -> Result<u64, Reason> {
         let mut rows = 0;
         loop {
-            self.peek();
-            match self.lines.line(self.text, self.pos, self.is_ascii) {
-                Some((line, end)) => {
-                    self.out.extend_from_slice(line);
-                    self.pos = end;
-                }
-                None => {
-                    self.expect(b'(')?;
-                    self.row()?;
-                }
-            }
+            self.expect(b'(')?;
+            self.row()?;
             rows += 1;
             match self.peek() {
                 Some(b',') => self.pos += 1,

@@ -1,13 +1,16 @@
 //! What goes as LOAD DATA, and in which bytes. That it means the same is tested on real servers.
 
+use std::sync::Arc;
+
 use dump::insert::{self, Found};
-use dump::reader::Place;
+use dump::reader::{Item, Limits, Place, Reader};
 use dump::rules::{Client, Rules};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{Reason, encode, plan};
 use crate::import::batch::{Batch, literal_rows};
+use crate::import::feed::literals;
 use crate::import::ledger::Check;
 use crate::import::session::SessionState;
 use crate::import::table::Column;
@@ -37,11 +40,34 @@ fn session(charset: &str, sql_mode: &str) -> SessionState {
     ])
 }
 
+/// What comes behind the statements: the reader looks ahead, and rows at the end are none of its lines.
+const REST: &[u8] =
+    b"UNLOCK TABLES; -- the rest of the file, which is longer than what is looked at\n";
+
+/// Who writes the lines.
+#[derive(Clone, Copy, Debug)]
+enum By {
+    /// Whoever encodes a batch: by statements, and what these are not, cell by cell.
+    Batch,
+    /// The reader of the file, that sees so many bytes at a time.
+    Reader(usize),
+}
+
 /// The statement and the stream.
 fn both(
     columns: &[Column],
     session: &SessionState,
     sql: &[u8],
+) -> Result<(String, String), Reason> {
+    written(By::Batch, columns, session, &[sql])
+}
+
+/// The same of several statements with one head.
+fn written(
+    by: By,
+    columns: &[Column],
+    session: &SessionState,
+    statements: &[&[u8]],
 ) -> Result<(String, String), Reason> {
     let has = |mode| session.sql_mode().contains(mode);
     let rules = Rules {
@@ -49,12 +75,35 @@ fn both(
         ansi_quotes: has("ANSI_QUOTES"),
         ..Rules::new(Client::MySql)
     };
-    let Found::Values(head) = insert::head(sql, rules.ansi_quotes) else { panic!("no head") };
+    let Found::Values(head) = insert::head(statements[0], rules.ansi_quotes) else {
+        panic!("no head")
+    };
     let mut batch = Batch::new(&head, rules, Check::default(), 1 << 20);
-    let rows = literal_rows(sql, head.length, rules).ok_or("no literals")?;
-    batch.push(sql.into(), Place { offset: 0, line: 1 }, sql.len() as u64, rows);
+    let place = Place { offset: 0, line: 1 };
+    match by {
+        By::Batch => {
+            for sql in statements {
+                let rows = literal_rows(sql, head.length, rules).ok_or("no literals")?;
+                batch.push((*sql).into(), place, sql.len() as u64, rows);
+            }
+        }
+        By::Reader(window) => {
+            let file = [&statements.join(&b";\n"[..]), &b";\n"[..], REST].concat();
+            let limits = Limits { window, ..Limits::DEFAULT };
+            let mut reader = Reader::new(&file[..], rules, limits).with_lines();
+            while let Some(item) = reader.next_item().unwrap() {
+                let Item::Statement(statement) = item else { panic!("{item:?}") };
+                if statement.head.is_none() {
+                    break;
+                }
+                let text = statement.text();
+                let rows = literals(&statement, &text, head.length).ok_or("no literals")?;
+                batch.push(text, place, 0, rows);
+            }
+        }
+    }
     let plan = plan(columns, &batch, session)?;
-    let data = encode(&plan, &batch)?;
+    let data = encode(&plan, &Arc::new(batch))?;
     let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
     Ok((text(&plan.statement), text(&data)))
 }
@@ -243,30 +292,66 @@ const CELLS: [&str; 40] = [
 proptest! {
     #![proptest_config(ProptestConfig { cases: 5000, failure_persistence: None, ..Default::default() })]
 
-    /// A blank before the first cell leaves a row to the careful way.
+    /// A carriage return before the first cell leaves all to the careful way.
     #[test]
-    fn both_ways_write_the_same(
-        rows in prop::collection::vec(prop::collection::vec(select(&CELLS[..]), 4), 1..4),
+    fn all_ways_write_the_same(
+        statements in prop::collection::vec(
+            prop::collection::vec(prop::collection::vec(select(&CELLS[..]), 4), 1..4), 1..3
+        ),
         separator in select(&[",", ", "][..]),
         (charset, mode) in select(&[
             ("utf8mb4", ""), ("utf8mb3", ""), ("latin1", ""), ("utf8mb4", "NO_BACKSLASH_ESCAPES"),
             ("binary", "ANSI_QUOTES"),
         ][..]),
         hex in any::<bool>(),
+        window in 64..400usize,
     ) {
         let mut columns = table();
         columns[3].nullable = false;
         if hex {
             columns[1].charset = Some("latin1".to_owned());
         }
-        let stream = |open: &str| {
+        let stream = |by: By, open: &str| {
             let row = |cells: &Vec<&str>| format!("{open}{})", cells.join(separator));
-            let rows: Vec<String> = rows.iter().map(row).collect();
-            let sql = format!("INSERT INTO t VALUES {}", rows.join(","));
-            both(&columns, &session(charset, mode), sql.as_bytes())
+            let sql = |rows: &Vec<Vec<&str>>| {
+                let rows: Vec<String> = rows.iter().map(row).collect();
+                format!("INSERT INTO t VALUES {}", rows.join(",")).into_bytes()
+            };
+            let texts: Vec<Vec<u8>> = statements.iter().map(sql).collect();
+            let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+            written(by, &columns, &session(charset, mode), &texts)
         };
-        prop_assert_eq!(stream("("), stream("( "));
+        let careful = stream(By::Batch, "(\r");
+        prop_assert_eq!(&stream(By::Batch, "("), &careful);
+        // What are no literals need not be statements, either.
+        if careful.is_ok() {
+            prop_assert_eq!(&stream(By::Reader(window), "("), &careful);
+        }
     }
+}
+
+/// What the reader writes of well-behaved rows is taken as it is: no statement is read again.
+#[test]
+fn a_batch_brings_its_lines() {
+    let sql: [&[u8]; 2] = [
+        b"INSERT INTO t VALUES (1,'a\\nb','c',-0.5),(12,NULL,'',1.25)",
+        "INSERT INTO t VALUES (3,'\u{e9}','\t',7)".as_bytes(),
+    ];
+    let lines = |sql: &[u8]| {
+        let file = [sql, b";\n", REST].concat();
+        let mut reader =
+            Reader::new(&file[..], Rules::new(Client::MySql), Limits::DEFAULT).with_lines();
+        let Ok(Some(Item::Statement(statement))) = reader.next_item() else { panic!("none") };
+        statement.lines.map(|lines| lines.text.to_vec())
+    };
+    let own: Vec<Vec<u8>> = sql.iter().map(|sql| lines(sql).unwrap()).collect();
+    let (_, data) = written(By::Reader(1 << 10), &table(), &session("utf8mb4", ""), &sql).unwrap();
+    assert_eq!(data, own.concat().escape_ascii().to_string());
+    assert_eq!(data, r"1\ta\\nb\tc\t-0.5\n12\t\\N\t\t1.25\n3\t\xc3\xa9\t\\t\t7\n");
+    assert_eq!(lines(b"INSERT INTO t VALUES (1,0xFF)"), None);
+    assert_eq!(lines(b"INSERT INTO t VALUES (1,2),(3)"), None);
+    assert_eq!(lines(b"INSERT INTO t VALUES (1),(2,3)"), None);
+    assert_eq!(lines(b"INSERT INTO t VALUES (007)"), None);
 }
 
 #[test]
