@@ -13,7 +13,6 @@ use std::time::Instant;
 use dump::rules::{Client, Rules};
 use dump::source::Input;
 use dump::token::Target;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -180,11 +179,10 @@ async fn run_once(
         may_come_again: attempt.may_come_again,
     };
     let started = Instant::now();
-    let (sender, steps) = mpsc::channel(feed::STEPS_MAX);
-    let steps_to = (sender, Handle::current());
+    let (sender, steps) = feed::steps();
     let progress = Arc::clone(&surroundings.progress);
     let reader = input.reader;
-    let read = move || feed::run(reader, feed_options, budget, progress, steps_to);
+    let read = move || feed::run(reader, feed_options, budget, progress, sender);
     let thread = thread(read).map_err(|error| before_the_file(error, &name))?;
     let mut outcome = dispatched(parts, steps, &name).await;
     // A reader that waits for a silent pipe is left behind; the process ends without it.

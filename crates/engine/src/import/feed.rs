@@ -34,7 +34,7 @@ pub use prefix::ResumeAt;
 use prefix::{Prefix, Side as PrefixSide};
 
 /// Steps that may wait in the channel; their bytes are bounded by the budget.
-pub const STEPS_MAX: usize = 256;
+const STEPS_MAX: usize = 256;
 
 /// Steps that the reader finds room for when it goes on after the channel was full: woken for each, it
 /// would change threads once for every small statement.
@@ -184,13 +184,40 @@ pub struct FeedOptions {
 /// The receiver is gone: nobody wants more.
 struct Unwanted;
 
-/// Reads `source` to its end; meant to be a thread's only work, one outside of `runtime`.
+/// The reader's end of a channel of steps.
+pub struct StepSender {
+    steps: mpsc::Sender<Step>,
+    /// Lets a thread wait for room.
+    runtime: Handle,
+}
+
+/// A channel from a thread to a task of the runtime that this is called in.
+pub fn steps() -> (StepSender, mpsc::Receiver<Step>) {
+    let (steps, receiver) = mpsc::channel(STEPS_MAX);
+    (StepSender { steps, runtime: Handle::current() }, receiver)
+}
+
+impl StepSender {
+    /// Waits for room; not in a task.
+    fn send(&self, step: Step) -> Result<(), Unwanted> {
+        match self.steps.try_send(step) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(Unwanted),
+            Err(TrySendError::Full(step)) => {
+                let room = self.runtime.block_on(self.steps.reserve_many(STEPS_ROOM));
+                room.map_err(|_| Unwanted)?.next().map(|place| place.send(step)).ok_or(Unwanted)
+            }
+        }
+    }
+}
+
+/// Reads `source` to its end; meant to be a thread's only work, one outside of the runtime.
 pub fn run(
     source: Box<dyn std::io::Read + Send>,
     options: FeedOptions,
     budget: Budget,
     progress: Arc<Progress>,
-    (steps, runtime): (mpsc::Sender<Step>, Handle),
+    steps: StepSender,
 ) {
     let window = Limits::DEFAULT.window.min(options.whole_max.max(1 << 10));
     let limits = Limits { window, whole_max: options.whole_max, ..Limits::DEFAULT };
@@ -205,7 +232,6 @@ pub fn run(
         budget,
         progress,
         steps,
-        runtime,
         batch: None,
         digest,
         saved,
@@ -221,9 +247,7 @@ struct Feed {
     options: FeedOptions,
     budget: Budget,
     progress: Arc<Progress>,
-    steps: mpsc::Sender<Step>,
-    /// What lets the thread wait for room among the steps.
-    runtime: Handle,
+    steps: StepSender,
     batch: Option<Batch>,
     digest: Digest,
     saved: SavedRules,
@@ -304,15 +328,8 @@ impl Feed {
         self.send(Step::Failed(error, place))
     }
 
-    fn send(&mut self, step: Step) -> Result<(), Unwanted> {
-        match self.steps.try_send(step) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(Unwanted),
-            Err(TrySendError::Full(step)) => {
-                let room = self.runtime.block_on(self.steps.reserve_many(STEPS_ROOM));
-                room.map_err(|_| Unwanted)?.next().map(|place| place.send(step)).ok_or(Unwanted)
-            }
-        }
+    fn send(&self, step: Step) -> Result<(), Unwanted> {
+        self.steps.send(step)
     }
 
     /// Sends the batch that is being collected.

@@ -103,76 +103,88 @@ fn only_the_servers_own_text_quotes_a_value() {
     assert!(!error["excerpt"].as_str().unwrap().contains("canary"), "{error}");
 }
 
+/// A file whose end fails.
+struct Failing<'a> {
+    begin: &'a str,
+    text: &'a str,
+    line: u32,
+    /// Statements and rows before it.
+    applied: (u32, u32),
+    /// What is there then.
+    tables: &'a str,
+}
+
+impl Failing<'_> {
+    /// The stock client meets the same error; each of our ways tells it of the same statement, and nothing
+    /// behind that is executed.
+    fn check(&self, bench: &Bench) {
+        let Failing { begin, text, line, applied: (statements, rows), tables } = self;
+        bench.wipe();
+        let stock = bench.server.sql(&format!("USE imp; {begin}{text}")).unwrap_err().to_string();
+        let code = stock.split_once("ERROR ").unwrap().1.split(' ').next().unwrap();
+        for mode in [&["--serial"][..], &[]] {
+            bench.wipe();
+            let ended = bench.run(format!("{begin}{text}"), mode);
+            let code = format!("server error {code}");
+            let place = format!("dump.sql line {line} ");
+            let applied = format!("({statements} statements, {rows} row");
+            ended.check(1, &[&code, &place, &applied]);
+            assert_eq!(bench.tables(), *tables, "{text}");
+            let table = tables.rsplit(',').next().unwrap();
+            let there = bench.sql(&format!("SELECT COUNT(*) FROM imp.{table}"));
+            assert_eq!(there, rows.to_string(), "{text}");
+        }
+    }
+}
+
 /// Small statements go to the server together with the next one; an error is told of the one that
-/// failed, and nothing behind it is executed.
+/// failed.
 #[test]
 fn statements_that_go_together_are_told_apart() {
     let begin = "CREATE TABLE t (id INT PRIMARY KEY);\nSET @a = 1;\n\
                  SET character_set_client = utf8mb4; -- now\n";
     let cases = [
-        ("SET time_zone = 'Nowhere/Land';\nCREATE TABLE u (id INT);\n", 1298, 4, 3),
-        ("LOCK TABLES missing WRITE;\nINSERT INTO t VALUES (1);\n", 1146, 4, 3),
-        ("LOCK TABLES t WRITE;\nSET sql_notes = 0;\nSET sql_notes = 7;\n", 1231, 6, 5),
-        ("SET @b = 2;\nCREATE TABLE t (id INT);\n", 1050, 5, 4),
-        ("LOCK TABLES t WRITE;\n\nINSERT INTO t VALUES (1),(1);\nUNLOCK TABLES;\n", 1062, 6, 4),
-        ("LOCK TABLES t WRITE;\nCREATE TABLE u (id INT);\n", 1100, 5, 4),
-        ("SET unique_checks = 0;\nCREATE TABLE u (\n a INT,,\n b INT);\n", 1064, 6, 4),
-        ("SET NAMES latin1;\nSET @c = @@nowhere;\n", 1193, 5, 4),
+        ("SET time_zone = 'Nowhere/Land';\nCREATE TABLE u (id INT);\n", 4, 3),
+        ("LOCK TABLES missing WRITE;\nINSERT INTO t VALUES (1);\n", 4, 3),
+        ("LOCK TABLES t WRITE;\nSET sql_notes = 0;\nSET sql_notes = 7;\n", 6, 5),
+        ("SET @b = 2;\nCREATE TABLE t (id INT);\n", 5, 4),
+        ("LOCK TABLES t WRITE;\n\nINSERT INTO t VALUES (1),(1);\nUNLOCK TABLES;\n", 6, 4),
+        ("LOCK TABLES t WRITE;\nCREATE TABLE u (id INT);\n", 5, 4),
+        ("SET unique_checks = 0;\nCREATE TABLE u (\n a INT,,\n b INT);\n", 6, 4),
+        ("SET NAMES latin1;\nSET @c = @@nowhere;\n", 5, 4),
     ];
     for flavor in Flavor::ALL {
         let bench = Bench::start(flavor);
-        for (text, code, line, statements) in cases {
-            for mode in [&["--serial"][..], &[]] {
-                bench.wipe();
-                let ended = bench.run(format!("{begin}{text}"), mode);
-                let code = format!("server error {code}");
-                let place = format!("dump.sql line {line} ");
-                let applied = format!("({statements} statements, 0 rows)");
-                ended.check(1, &[&code, &place, &applied]);
-                assert_eq!(bench.tables(), "t", "{text}");
-                assert_eq!(bench.sql("SELECT COUNT(*) FROM imp.t"), "0", "{text}");
-            }
+        for (text, line, statements) in cases {
+            let applied = (statements, 0);
+            Failing { begin, text, line, applied, tables: "t" }.check(&bench);
         }
     }
 }
 
-/// Locks that wait for the next statement, or were given up for rows, hold for whatever could tell: the
-/// stock client meets the same error.
+/// Locks that wait for the next statement, or were given up for rows, hold for whatever could tell.
 #[test]
 fn locks_that_wait_hold_for_what_could_tell() {
     let begin = "CREATE TABLE p (id INT PRIMARY KEY) ENGINE=InnoDB;\n\
                  CREATE TABLE c (id INT, FOREIGN KEY (id) REFERENCES p (id)) ENGINE=InnoDB;\n\
                  LOCK TABLES p WRITE;\nINSERT INTO p VALUES (1);\nUNLOCK TABLES;\n";
     let cases = [
-        ("DROP TABLE IF EXISTS p;\nCREATE TABLE p (id INT);\n", 6, 5, 1),
-        ("DROP TABLE IF EXISTS q;\nCREATE TABLE p (id INT);\n", 7, 6, 1),
-        ("LOCK TABLES c WRITE;\nINSERT INTO p VALUES (2);\n", 7, 6, 1),
-        ("LOCK TABLES p WRITE;\nCREATE TABLE u (id INT);\n", 7, 6, 1),
-        ("LOCK TABLES p WRITE;\nINSERT INTO p VALUES (2);\nINSERT INTO d VALUES (1);\n", 8, 7, 2),
+        ("DROP TABLE IF EXISTS p;\nCREATE TABLE p (id INT);\n", 6, (5, 1)),
+        ("DROP TABLE IF EXISTS q;\nCREATE TABLE p (id INT);\n", 7, (6, 1)),
+        ("LOCK TABLES c WRITE;\nINSERT INTO p VALUES (2);\n", 7, (6, 1)),
+        ("LOCK TABLES p WRITE;\nCREATE TABLE u (id INT);\n", 7, (6, 1)),
+        ("LOCK TABLES p WRITE;\nINSERT INTO p VALUES (2);\nINSERT INTO d VALUES (1);\n", 8, (7, 2)),
         (
             "LOCK TABLES p WRITE;\nINSERT INTO p VALUES (2);\nUNLOCK TABLES;\n\
              LOCK TABLES p READ;\nINSERT INTO p VALUES (3);\n",
             10,
-            9,
-            2,
+            (9, 2),
         ),
     ];
     for flavor in Flavor::ALL {
         let bench = Bench::start(flavor);
-        for (text, line, statements, rows) in cases {
-            bench.wipe();
-            let stock = bench.server.sql(&format!("USE imp; {begin}{text}")).unwrap_err();
-            let code = stock.to_string().split_once("ERROR ").map(|(_, text)| text[..4].to_owned());
-            let code = format!("server error {}", code.unwrap());
-            for mode in [&["--serial"][..], &[]] {
-                bench.wipe();
-                let ended = bench.run(format!("{begin}{text}"), mode);
-                let place = format!("dump.sql line {line} ");
-                let applied = format!("({statements} statements, {rows} row");
-                ended.check(1, &[&code, &place, &applied]);
-                assert_eq!(bench.tables(), "c,p", "{text}");
-                assert_eq!(bench.sql("SELECT COUNT(*) FROM imp.p"), rows.to_string(), "{text}");
-            }
+        for (text, line, applied) in cases {
+            Failing { begin, text, line, applied, tables: "c,p" }.check(&bench);
         }
     }
 }

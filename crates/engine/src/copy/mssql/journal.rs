@@ -95,9 +95,12 @@ impl Journal {
             match session::end(session, &mark).await {
                 Err(error) if !session.is_idle() => break Err(error),
                 Ok(_) => break Ok(()),
-                // It may be gone by itself, and not every login may end others.
-                Err(_refused) if !places.take(session).await? => break Ok(()),
-                Err(_refused) => {}
+                Err(_refused) => match places.take(session).await {
+                    Ok(true) => {}
+                    // It may be gone by itself, and not every login may end others.
+                    Ok(false) => break Ok(()),
+                    Err(error) => break Err(error),
+                },
             }
         };
         places.leave().await;
