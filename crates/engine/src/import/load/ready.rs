@@ -15,7 +15,7 @@ pub(super) fn suits(plan: &LoadPlan, lines: Lines<'_>) -> bool {
     let is_wide = positions().any(|(slot, seen)| seen.wide && slot.check == Check::Utf8);
     plan.slots.len() == lines.seen.len()
         && positions().all(|(slot, seen)| takes(*slot, *seen))
-        && (!is_wide || is_utf8(plan.client, lines.text))
+        && (!is_wide || is_utf8(plan, lines.text))
 }
 
 /// Whether a position takes all of what was seen there as the lines have it.
@@ -45,7 +45,12 @@ fn extremes(numbers: Numbers) -> [Number; 2] {
     })
 }
 
-/// What is between fields is ASCII, so that all of them are valid if the whole is.
-fn is_utf8(client: Client, text: &[u8]) -> bool {
-    super::encode::is_valid(Check::Utf8, client, text)
+/// Whether all fields are valid that have to be. What is between them is ASCII, so they are if the whole is.
+fn is_utf8(plan: &LoadPlan, text: &[u8]) -> bool {
+    let is_valid = |text| super::encode::is_valid(Check::Utf8, plan.client, text);
+    let is_field = |(field, slot): (_, &Slot)| slot.check != Check::Utf8 || is_valid(field);
+    // No field has a tab or line feed: these are escaped.
+    let mut lines = text.split(|byte| *byte == b'\n');
+    is_valid(text)
+        || lines.all(|line| line.split(|byte| *byte == b'\t').zip(&plan.slots).all(is_field))
 }

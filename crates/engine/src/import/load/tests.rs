@@ -206,6 +206,21 @@ fn text_has_to_be_text() {
 }
 
 #[test]
+fn bytes_beside_text_need_not_be_text() {
+    let rows = |open: &[u8], text: &[u8], bytes: &[u8]| {
+        let sql = [b"INSERT INTO t (v,b) VALUES ", open, b"'", text, b"','", bytes, b"')"].concat();
+        both(&table(), &session("utf8mb4", ""), &sql).map(|(_, data)| data)
+    };
+    for text in ["\u{e9}".as_bytes(), b"\xFF", b"\xC3", b"a"] {
+        for bytes in [&b"\xFF"[..], b"\t\n\xA9", b"\\\\\\n\xF0"] {
+            assert_eq!(rows(b"(", text, bytes), rows(b"(\r", text, bytes), "{text:?} {bytes:?}");
+            let is_text = text == b"a" || text == "\u{e9}".as_bytes();
+            assert_eq!(rows(b"(", text, bytes).is_ok(), is_text, "{text:?} {bytes:?}");
+        }
+    }
+}
+
+#[test]
 fn tables_and_sessions_can_forbid_it() {
     let try_with = |change: &dyn Fn(&mut Vec<Column>), sql: &str| {
         let mut columns = table();
