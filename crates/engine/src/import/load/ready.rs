@@ -7,7 +7,7 @@
 
 use dump::values::lines::{Lines, Numbers, Seen};
 
-use super::{Check, Client, Literal, LoadPlan, Number, Slot, Way, way};
+use super::{Check, Literal, LoadPlan, Number, Slot, Way, way};
 
 /// Whether these lines are what the plan's statement takes.
 pub(super) fn suits(plan: &LoadPlan, lines: Lines<'_>) -> bool {
