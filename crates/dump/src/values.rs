@@ -11,7 +11,7 @@ pub mod lines;
 mod plain;
 
 pub(crate) use plain::reach;
-pub use plain::{Given, plain_rows};
+pub use plain::{Given, plain_rows, unescaped};
 
 /// Complete rows at the start of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -326,23 +326,28 @@ fn string(
 /// What a backslash and `next` stand for in a string.
 #[inline]
 fn escaped(next: u8, scribe: &mut impl Scribe) -> Result<(), Stop> {
-    let byte = match next {
+    match next {
         0 | b'\n' | b'\r' => return Err(Stop::Unusual),
+        b'%' | b'_' => scribe.byte(b'\\'),
+        _ => {}
+    }
+    scribe.byte(unescaped(next));
+    Ok(())
+}
+
+/// The byte that a backslash before `letter` stands for in a string. Before `%` and `_` the backslash
+/// itself stays as well, for LIKE.
+#[inline]
+pub fn unescaped(letter: u8) -> u8 {
+    match letter {
         b'0' => 0,
         b'n' => b'\n',
         b't' => b'\t',
         b'r' => b'\r',
         b'b' => 0x08,
         b'Z' => 0x1A,
-        // These two keep their backslash, for LIKE.
-        b'%' | b'_' => {
-            scribe.byte(b'\\');
-            next
-        }
         other => other,
-    };
-    scribe.byte(byte);
-    Ok(())
+    }
 }
 
 /// Index after the digits from `pos` on.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dump::rules::Rules;
 use dump::values::lines::LineWriter;
+use dump::values::unescaped;
 use dump::word;
 
 use super::ready::suits;
@@ -365,20 +366,11 @@ fn decode<const LOAD: bool>(text: &[u8], rules: Rules, out: &mut Vec<u8>) -> Opt
             }
             b'\\' if !rules.no_backslash_escapes => {
                 pos += 1;
-                match *rest.get(at + 1)? {
-                    b'0' => 0,
-                    b'n' => b'\n',
-                    b't' => b'\t',
-                    b'r' => b'\r',
-                    b'b' => 0x08,
-                    b'Z' => 0x1A,
-                    // These two keep their backslash, for LIKE.
-                    wildcard @ (b'%' | b'_') => {
-                        out.extend_from_slice(if LOAD { b"\\\\" } else { b"\\" });
-                        wildcard
-                    }
-                    other => other,
+                let letter = *rest.get(at + 1)?;
+                if matches!(letter, b'%' | b'_') {
+                    out.extend_from_slice(if LOAD { b"\\\\" } else { b"\\" });
                 }
+                unescaped(letter)
             }
             byte => byte,
         };
