@@ -120,7 +120,8 @@ pub async fn run(mut parts: Parts, steps: &mut mpsc::Receiver<Step>) -> Result<R
         Report { lanes: parts.lanes, load_data_off, resumed_from, ..Report::default() };
     std::mem::take(&mut parts.notes).into_iter().for_each(|note| report.note(note));
     let (endpoint, marker) = (parts.endpoint.clone(), parts.main.marker());
-    let mut indexes = Indexes::new(parts.defer_indexes, endpoint, parts.flavor, marker);
+    let (enabled, lanes) = (parts.defer_indexes, parts.lanes);
+    let mut indexes = Indexes::new(enabled, lanes, endpoint, parts.flavor, marker);
     for deferral in std::mem::take(&mut parts.deferrals) {
         indexes.adopt(deferral, Place { offset: 0, line: 0 });
     }

@@ -1,9 +1,9 @@
-//! Indexes after the rows: which tables wait for theirs, and the task that builds them while other
+//! Indexes after the rows: which tables wait for theirs, and the tasks that build them while other
 //! tables load.
 //!
-//! Promises: only tables that this run's file made give up keys, each at most once; builds go one
-//! at a time, in file order, the keys of all asked-for tables before their foreign keys; what could
-//! not be built is kept with its error. When a build may begin and who has to wait for it is the
+//! Promises: only tables that this run's file made give up keys, each at most once; builds begin in
+//! file order, several at a time, the keys of all asked-for tables before their foreign keys; what
+//! could not be built is kept with its error. When a build may begin and who has to wait for it is the
 //! dispatcher's to say (`dispatch/indexing.rs`).
 //!
 //! A build takes the table's metadata lock, and on its way that of tables tied to it by foreign
@@ -14,26 +14,23 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
 
 use dump::reader::Place;
 use dump::statement::ObjectName;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 use super::ledger::Marker;
 use super::session::SessionState;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, ErrorKind, Result, Side};
+use crate::error::{Error, ErrorKind, Side};
 use crate::mysql::facts::Flavor;
-use crate::run::failpoint;
 use crate::run::progress::Progress;
 use builder::{Builder, Setting};
+use builders::{Builders, Built, Job};
 use deferral::{Deferral, Reason};
-use gauge::Gauge;
 use sight::{Created, MENTIONED_MAX, Waiting, may_be};
 
 pub mod builder;
+pub mod builders;
 pub mod deferral;
 pub mod definition;
 pub mod gauge;
@@ -50,8 +47,17 @@ const PENDING_MAX: usize = 1_000;
 /// session of ours that the server does not know to be gone.
 const FAILED_WAIT_SECONDS: u32 = 60;
 
-/// What our connections sign in the ledger with.
-pub const SIGNATURES: [&str; 2] = ["index survey", "index build"];
+/// Tables that are built at once; as many as there are lanes, if these are fewer. Each may cost the
+/// server a core and memory for sorting.
+pub const BUILDERS_MAX: u64 = 4;
+
+/// What the connection signs in the ledger with that plans, and takes keys out.
+pub const SURVEY_NAME: &str = "index survey";
+
+/// What a connection that builds signs with.
+pub fn build_name(number: u64) -> String {
+    format!("index build {number}")
+}
 
 /// A table and its indexes on their way.
 struct Pending {
@@ -64,7 +70,7 @@ struct Pending {
     promised: Vec<String>,
     /// Steps of `Deferral::add` that are done.
     done: usize,
-    /// The task has it.
+    /// The builders have it.
     queued: bool,
     seconds: f64,
 }
@@ -101,27 +107,6 @@ pub struct Unbuilt {
     pub error: Error,
 }
 
-struct Job {
-    id: u64,
-    deferral: Arc<Deferral>,
-    setting: Setting,
-    steps: usize,
-}
-
-struct Built {
-    id: u64,
-    seconds: f64,
-    outcome: Result<()>,
-}
-
-/// The task that builds.
-struct Worker {
-    jobs: mpsc::Sender<Job>,
-    done: mpsc::Receiver<Built>,
-    task: JoinSet<()>,
-    gauge: Gauge,
-}
-
 /// All that is known of indexes that wait.
 pub struct Indexes {
     enabled: bool,
@@ -130,9 +115,10 @@ pub struct Indexes {
     marker: Option<Marker>,
     created: HashMap<(String, String), Created>,
     mentioned: HashSet<Vec<u8>>,
-    /// Plans, and takes keys out, while the task builds.
+    /// Plans, and takes keys out, while others build.
     surveyor: Builder,
-    worker: Option<Worker>,
+    builders_count: usize,
+    builders: Option<Builders>,
     pending: Vec<Pending>,
     next_id: u64,
     has_failed: bool,
@@ -141,22 +127,26 @@ pub struct Indexes {
 }
 
 impl Indexes {
-    /// Nothing waits. Unless `enabled` nothing ever will. Connections sign by `marker`.
+    /// Nothing waits. Unless `enabled` nothing ever will. Up to `lanes` tables are built at once, no
+    /// more than [`BUILDERS_MAX`]. Connections sign by `marker`.
     pub fn new(
         enabled: bool,
+        lanes: usize,
         endpoint: Endpoint,
         flavor: Flavor,
         marker: Option<Marker>,
     ) -> Indexes {
         Indexes {
             enabled,
-            surveyor: Builder::new(endpoint.clone(), flavor).signing(marker.clone(), SIGNATURES[0]),
+            surveyor: Builder::new(endpoint.clone(), flavor)
+                .signing(marker.clone(), SURVEY_NAME.to_owned()),
             marker,
             endpoint,
             flavor,
             created: HashMap::new(),
             mentioned: HashSet::new(),
-            worker: None,
+            builders_count: lanes.min(BUILDERS_MAX as usize),
+            builders: None,
             pending: Vec::new(),
             next_id: 0,
             has_failed: false,
@@ -316,18 +306,20 @@ impl Indexes {
     pub async fn wait(&mut self, ids: &[u64], progress: &Progress) {
         loop {
             self.take_built();
-            let Some(first) = self.pending.iter().find(|p| p.queued && ids.contains(&p.id)) else {
-                return;
+            let mut queued = self.pending.iter().filter(|p| p.queued && ids.contains(&p.id));
+            let Some(first) = queued.next() else { return };
+            let shown = match queued.count() {
+                0 => format!("building indexes of {}", first.deferral.shown()),
+                more => format!("building indexes of {} and {more} more", first.deferral.shown()),
             };
-            let shown = format!("building indexes of {}", first.deferral.shown());
             progress.set_activity(shown.as_str());
-            let built = match self.worker.as_mut() {
-                Some(worker) => worker.built(&shown, progress).await,
+            let built = match self.builders.as_mut() {
+                Some(builders) => builders.built(&shown, progress).await,
                 None => None,
             };
             match built {
                 Some(built) => self.settle_built(built),
-                None => self.worker_gone(),
+                None => self.builders_gone(),
             }
         }
     }
@@ -356,20 +348,15 @@ impl Indexes {
     /// Ends all sessions.
     pub async fn close(self) {
         self.surveyor.close().await;
-        if let Some(mut worker) = self.worker {
-            drop(worker.jobs);
-            // A task that panicked has nothing left to close.
-            let _ = worker.task.join_next().await;
-            worker.gauge.close().await;
+        if let Some(builders) = self.builders {
+            builders.close().await;
         }
     }
 
     fn give(&mut self, index: usize, steps: usize) {
-        let worker = self.worker.get_or_insert_with(|| {
-            let builder = Builder::new(self.endpoint.clone(), self.flavor);
-            let builder = builder.signing(self.marker.clone(), SIGNATURES[1]);
-            let gauge = Gauge::new(self.endpoint.clone(), self.flavor, builder.building());
-            Worker::start(builder, gauge)
+        let builders = self.builders.get_or_insert_with(|| {
+            let marker = self.marker.as_ref();
+            Builders::start(self.builders_count, &self.endpoint, self.flavor, marker)
         });
         let pending = &mut self.pending[index];
         let setting = Setting {
@@ -377,14 +364,13 @@ impl Indexes {
             wait_seconds: self.has_failed.then_some(FAILED_WAIT_SECONDS),
         };
         let deferral = Arc::clone(&pending.deferral);
-        // A task that is gone is noticed by whoever waits for it. There is room for all.
-        let _ = worker.jobs.try_send(Job { id: pending.id, deferral, setting, steps });
+        builders.give(Job { id: pending.id, deferral, setting, steps });
         pending.queued = true;
     }
 
-    /// Takes in what the task has done meanwhile.
+    /// Takes in what was built meanwhile.
     fn take_built(&mut self) {
-        while let Some(Ok(built)) = self.worker.as_mut().map(|worker| worker.done.try_recv()) {
+        while let Some(built) = self.builders.as_mut().and_then(Builders::try_built) {
             self.settle_built(built);
         }
     }
@@ -410,10 +396,10 @@ impl Indexes {
         }
     }
 
-    fn worker_gone(&mut self) {
+    fn builders_gone(&mut self) {
         let queued: Vec<u64> = self.pending.iter().filter(|p| p.queued).map(|p| p.id).collect();
         for id in queued {
-            let text = "the building task ended without a word";
+            let text = "those who build ended without a word";
             let outcome = Err(Error::new(ErrorKind::Internal, Side::Internal, text));
             self.settle_built(Built { id, seconds: 0.0, outcome });
         }
@@ -425,43 +411,6 @@ pub struct Candidate {
     schema: String,
     table: String,
     created: Created,
-}
-
-impl Worker {
-    fn start(builder: Builder, gauge: Gauge) -> Worker {
-        let (jobs, queue) = mpsc::channel(PENDING_MAX);
-        let (sender, done) = mpsc::channel(PENDING_MAX);
-        let mut task = JoinSet::new();
-        task.spawn(work(builder, queue, sender));
-        Worker { jobs, done, task, gauge }
-    }
-
-    /// What is built next; until then shows how far it is. Nothing if the task has ended.
-    async fn built(&mut self, shown: &str, progress: &Progress) -> Option<Built> {
-        loop {
-            tokio::select! {
-                built = self.done.recv() => return built,
-                () = tokio::time::sleep(gauge::ASK_EVERY) => {}
-            }
-            if let Some(percent) = self.gauge.percent().await {
-                progress.set_activity(format!("{shown}: {percent} %"));
-            }
-        }
-    }
-}
-
-async fn work(mut builder: Builder, mut jobs: mpsc::Receiver<Job>, done: mpsc::Sender<Built>) {
-    while let Some(Job { id, deferral, setting, steps }) = jobs.recv().await {
-        let started = Instant::now();
-        failpoint::pass("before building");
-        let outcome = builder.give_back(&deferral, &setting, steps).await;
-        failpoint::pass("after building");
-        let seconds = started.elapsed().as_secs_f64();
-        if done.send(Built { id, seconds, outcome }).await.is_err() {
-            break;
-        }
-    }
-    builder.close().await;
 }
 
 /// Names in a statement as the catalogue has them, if they are plain to see.

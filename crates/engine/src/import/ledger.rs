@@ -218,8 +218,7 @@ impl Marker {
 
     /// Whoever else signed for the import does not work for it any more.
     async fn end_others(&self, conn: &mut Conn, lanes: u64) -> Result<()> {
-        let names = (0..lanes).map(lane_name).chain(["main".to_owned()]);
-        for name in names.chain(indexes::SIGNATURES.map(str::to_owned)) {
+        for name in others(lanes) {
             end_holder(conn, &self.lock(&name)).await?;
         }
         Ok(())
@@ -227,8 +226,7 @@ impl Marker {
 
     /// Waits until nobody who signed as main connection, lane or builder is left.
     async fn outlive_others(&self, conn: &mut Conn, lanes: u64) -> Result<()> {
-        let names = (0..lanes).map(lane_name).chain(["main".to_owned()]);
-        for name in names.chain(indexes::SIGNATURES.map(str::to_owned)) {
+        for name in others(lanes) {
             outlive(conn, &self.lock(&name)).await?;
         }
         Ok(())
@@ -673,6 +671,13 @@ fn unfinished_of(row: &[Option<String>]) -> Option<Unfinished> {
         is_alive: false,
         counted: Vec::new(),
     })
+}
+
+/// What all sign with but the ledger's own connection.
+fn others(lanes: u64) -> impl Iterator<Item = String> {
+    let builders = (0..indexes::BUILDERS_MAX).map(indexes::build_name);
+    let alone = ["main", indexes::SURVEY_NAME].map(str::to_owned);
+    (0..lanes).map(lane_name).chain(builders).chain(alone)
 }
 
 /// What a lane signs with.

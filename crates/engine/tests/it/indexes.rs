@@ -82,7 +82,7 @@ async fn percents(flavor: sandbox::Flavor) -> Vec<u8> {
     let endpoint = Endpoint::parse(&server.url(None)).unwrap();
     let mut builder = Conn::open(&endpoint, "test").await.unwrap();
     let building = Building::default();
-    building.set(builder.id());
+    building.begin(builder.id());
     let ours = match flavor {
         sandbox::Flavor::MariaDb => Flavor::MariaDb,
         sandbox::Flavor::MySql => Flavor::MySql,

@@ -41,6 +41,32 @@ fn halted(bench: &Bench, before: &str) -> Halted {
     Halted { child, stdin, rest: rest.to_owned() }
 }
 
+/// Somebody who reads the table `t` in a transaction, so that no build gets its lock on it.
+struct Reader {
+    client: Child,
+    questions: ChildStdin,
+}
+
+impl Reader {
+    fn of_t(bench: &Bench) -> Reader {
+        let mut client = bench.server.client().unwrap();
+        client.args(["--unbuffered", "--batch", "--skip-column-names"]);
+        let mut client = start(&mut client, Stdio::piped());
+        let mut questions = client.stdin.take().unwrap();
+        questions.write_all(b"BEGIN;\nSELECT COUNT(*) > 0 FROM imp.t;\n").unwrap();
+        questions.flush().unwrap();
+        let mut answer = String::new();
+        BufReader::new(client.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
+        assert_eq!(answer, "1\n");
+        Reader { client, questions }
+    }
+
+    fn leave(mut self) {
+        drop(self.questions);
+        self.client.wait().unwrap();
+    }
+}
+
 #[test]
 fn a_stop_brings_the_indexes_back() {
     for flavor in Flavor::ALL {
@@ -62,22 +88,12 @@ fn a_build_that_fails_names_table_and_keys() {
     for flavor in Flavor::ALL {
         let bench = Bench::start(flavor);
         let Halted { child, mut stdin, rest } = halted(&bench, "SET lock_wait_timeout = 1;\n");
-        // Somebody reads the table, and the build gets no lock on it.
-        let mut reader = bench.server.client().unwrap();
-        reader.args(["--unbuffered", "--batch", "--skip-column-names"]);
-        let mut reader = start(&mut reader, Stdio::piped());
-        let mut questions = reader.stdin.take().unwrap();
-        questions.write_all(b"BEGIN;\nSELECT COUNT(*) > 0 FROM imp.t;\n").unwrap();
-        questions.flush().unwrap();
-        let mut answer = String::new();
-        BufReader::new(reader.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
-        assert_eq!(answer, "1\n");
+        let reader = Reader::of_t(&bench);
         stdin.write_all(rest.as_bytes()).unwrap();
         drop(stdin);
         let ended = end(child);
         ended.check(1, &["build the indexes ka, kc", "table imp.t", "are missing"]);
-        drop(questions);
-        reader.wait().unwrap();
+        reader.leave();
         assert_eq!(bench.sql(KEYS), "u.ub");
         let document: Value = serde_json::from_str(&ended.stdout).unwrap();
         assert_eq!(document["error"]["kind"], "LockWait");
@@ -86,6 +102,22 @@ fn a_build_that_fails_names_table_and_keys() {
         let note = document["report"]["notes"][0]["text"].as_str().unwrap();
         let remedy = note.split_once("add them with: ").unwrap().1;
         bench.sql(remedy);
+        assert_eq!(bench.sql(KEYS), "t.ka,t.kc,u.ub");
+    }
+}
+
+#[test]
+fn a_table_that_somebody_holds_does_not_keep_the_others_from_their_indexes() {
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor);
+        let Halted { mut child, mut stdin, rest } = halted(&bench, "");
+        let reader = Reader::of_t(&bench);
+        stdin.write_all(rest.as_bytes()).unwrap();
+        drop(stdin);
+        wait_until(|| bench.sql(KEYS) == "u.ub");
+        assert!(child.try_wait().unwrap().is_none());
+        reader.leave();
+        end(child).check(0, &[]);
         assert_eq!(bench.sql(KEYS), "t.ka,t.kc,u.ub");
     }
 }

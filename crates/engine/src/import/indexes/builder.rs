@@ -24,15 +24,18 @@ use crate::mysql::facts::Flavor;
 const DROP_WAIT_SECONDS: u32 = 5;
 /// What MySQL may use for sorting one index, in bytes: its default of 1 MiB makes for long merges.
 const SORT_BYTES: u64 = 128 << 20;
+/// The same for all that are built at once.
+const SORT_BYTES_ALL: u64 = 256 << 20;
 
 /// A connection for indexes: opened when it is needed, and again when it was lost.
 pub struct Builder {
     endpoint: Endpoint,
     flavor: Flavor,
     /// What its connection signs in the ledger with.
-    signature: Option<(Marker, &'static str)>,
+    signature: Option<(Marker, String)>,
     conn: Option<Conn>,
     building: Building,
+    sort_bytes: u64,
 }
 
 /// The session for a statement about indexes.
@@ -47,18 +50,26 @@ pub struct Setting {
 impl Builder {
     /// Nothing is opened yet.
     pub fn new(endpoint: Endpoint, flavor: Flavor) -> Builder {
-        Builder { endpoint, flavor, signature: None, conn: None, building: Building::default() }
+        let building = Building::default();
+        Builder { endpoint, flavor, signature: None, conn: None, building, sort_bytes: SORT_BYTES }
     }
 
     /// Its connection shows whoever resumes that it still works.
-    pub fn signing(mut self, marker: Option<Marker>, who: &'static str) -> Builder {
+    pub fn signing(mut self, marker: Option<Marker>, who: String) -> Builder {
         self.signature = marker.map(|marker| (marker, who));
         self
     }
 
-    /// Where its connection's number is told.
-    pub fn building(&self) -> Building {
-        self.building.clone()
+    /// `count` of its kind may build at once, and share what is good for the server.
+    pub fn one_of(mut self, count: usize) -> Builder {
+        self.sort_bytes = SORT_BYTES.min(SORT_BYTES_ALL / count.max(1) as u64);
+        self
+    }
+
+    /// Tells there while it builds.
+    pub fn telling(mut self, building: Building) -> Builder {
+        self.building = building;
+        self
     }
 
     /// Plans what `schema.table`, made by the file, can do without for now; foreign keys to tables
@@ -115,10 +126,8 @@ impl Builder {
         let Ok(conn) = self.prepared(&deferral.schema, &dropping(session), false).await else {
             return false;
         };
-        for statement in &deferral.add {
-            if conn.query(statement.as_bytes()).await.is_err() {
-                return false;
-            }
+        if add(conn, &deferral.add).await.is_err() {
+            return false;
         }
         let text = read_definition(conn, deferral).await;
         text.is_ok_and(|text| deferral.presence(&text) == Presence::Present)
@@ -146,11 +155,11 @@ impl Builder {
         setting: &Setting,
         steps: usize,
     ) -> Result<()> {
-        let flavor = self.flavor;
+        let (flavor, sort_bytes, building) = (self.flavor, self.sort_bytes, self.building.clone());
         let conn = self.prepared(&deferral.schema, setting, false).await?;
         if flavor == Flavor::MySql {
             // Old versions do not know it.
-            let text = format!("SET SESSION innodb_ddl_buffer_size = {SORT_BYTES}");
+            let text = format!("SET SESSION innodb_ddl_buffer_size = {sort_bytes}");
             let _ = conn.query(text.as_bytes()).await;
             allow_any_parent_key(conn).await;
         }
@@ -160,9 +169,10 @@ impl Builder {
             Presence::Missing(step) => step,
             Presence::Changed => return Err(changed("it is another table now")),
         };
-        for statement in deferral.add.get(begin..steps).unwrap_or_default() {
-            conn.query(statement.as_bytes()).await?;
-        }
+        building.begin(conn.id());
+        let added = add(conn, deferral.add.get(begin..steps).unwrap_or_default()).await;
+        building.end(conn.id());
+        added?;
         let text = read_definition(conn, deferral).await?;
         match deferral.presence(&text) {
             Presence::Missing(step) if step >= steps => Ok(()),
@@ -185,7 +195,6 @@ impl Builder {
             if let Some((marker, who)) = &self.signature {
                 marker.sign(&mut conn, who).await?;
             }
-            self.building.set(conn.id());
             self.conn = Some(conn);
         }
         let conn = self.conn.as_mut().ok_or_else(|| changed("the connection vanished"))?;
@@ -290,6 +299,13 @@ async fn allow_any_parent_key(conn: &mut Conn) -> bool {
     const UNKNOWN_VARIABLE: u32 = 1193;
     let outcome = conn.query(b"SET SESSION restrict_fk_on_non_standard_key = OFF").await;
     outcome.map_or_else(|error| error.code() == Some(UNKNOWN_VARIABLE), |_effect| true)
+}
+
+async fn add(conn: &mut Conn, statements: &[String]) -> Result<()> {
+    for statement in statements {
+        conn.query(statement.as_bytes()).await?;
+    }
+    Ok(())
 }
 
 async fn read_definition(conn: &mut Conn, deferral: &Deferral) -> Result<String> {

@@ -1,11 +1,12 @@
-//! How far the server is with keys that another connection builds, as far as it tells.
+//! How far the server is with keys that other connections build, as far as it tells.
 //!
 //! Only for showing: whatever goes wrong here is an answer that nobody gets, and is not asked for
-//! again. MariaDB tells one number for the whole server, which is another's if others build keys at the
-//! same time; MySQL tells it where its performance_schema follows stages, as 9.7 does by itself.
+//! again. MariaDB tells one number for the whole server: it is not asked for while several of ours
+//! build, and is another's if others build keys at the same time. MySQL tells it of each, where its
+//! performance_schema follows stages, as 9.7 does by itself.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
@@ -17,9 +18,9 @@ pub const ASK_EVERY: Duration = Duration::from_secs(1);
 /// How long the server may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// The number of the connection that builds; 0 before there is one.
+/// The numbers of the connections that build now.
 #[derive(Clone, Debug, Default)]
-pub struct Building(Arc<AtomicU64>);
+pub struct Building(Arc<Mutex<BTreeSet<u64>>>);
 
 /// Asks, over a connection of its own that is opened when it is needed.
 #[derive(Debug)]
@@ -32,9 +33,19 @@ pub struct Gauge {
 }
 
 impl Building {
-    /// From now on this connection builds.
-    pub fn set(&self, id: u64) {
-        self.0.store(id, Ordering::Relaxed);
+    /// This connection builds.
+    pub fn begin(&self, id: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
+
+    /// It does not any more.
+    pub fn end(&self, id: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.iter().map(u64::to_string).collect()
     }
 }
 
@@ -44,7 +55,7 @@ impl Gauge {
         Gauge { endpoint, flavor, building, conn: None, is_silent: false }
     }
 
-    /// Percent of the statement that is done; `None` if the server does not tell.
+    /// Percent of what is being built that is done; `None` if the server does not tell.
     pub async fn percent(&mut self) -> Option<u8> {
         if self.is_silent {
             return None;
@@ -59,17 +70,20 @@ impl Gauge {
     }
 
     async fn ask(&mut self) -> crate::error::Result<Option<u8>> {
-        let id = self.building.0.load(Ordering::Relaxed);
+        let ids = self.building.ids();
         let sql = match self.flavor {
+            _ if ids.is_empty() => return Ok(None),
+            Flavor::MariaDb if ids.len() > 1 => return Ok(None),
             // In hundredths of a percent; 0 while nothing is built. PROCESSLIST has nothing of it.
             Flavor::MariaDb => "SELECT VARIABLE_VALUE DIV 100 FROM \
                                 information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = \
                                 'INNODB_ONLINEDDL_PCT_PROGRESS' AND VARIABLE_VALUE > 0"
                 .to_owned(),
             Flavor::MySql => format!(
-                "SELECT FLOOR(100 * WORK_COMPLETED / WORK_ESTIMATED) FROM \
+                "SELECT FLOOR(100 * SUM(WORK_COMPLETED) / SUM(WORK_ESTIMATED)) FROM \
                  performance_schema.events_stages_current JOIN performance_schema.threads USING \
-                 (THREAD_ID) WHERE PROCESSLIST_ID = {id} AND WORK_ESTIMATED > 0"
+                 (THREAD_ID) WHERE PROCESSLIST_ID IN ({}) AND WORK_ESTIMATED > 0",
+                ids.join(", ")
             ),
         };
         let conn = match self.conn.take() {
