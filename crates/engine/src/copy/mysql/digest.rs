@@ -19,7 +19,7 @@ const ROWS_MAX: u64 = 1 << 32;
 
 /// Rows and, if wanted, the digest of a chunk on one side.
 pub async fn sum(conn: &mut Conn, job: &Job, side: Side, check: &Check) -> Result<Sum> {
-    let from = job.table.from(schema(job, side), check.chunk.key.as_deref());
+    let from = job.rows_of(side, &check.chunk, !check.digest);
     let filter = check.chunk.filter();
     // A NULL is a digest that the server could not compute; it must not look like none.
     let digest = match check.digest {
@@ -47,14 +47,6 @@ pub async fn sum(conn: &mut Conn, job: &Job, side: Side, check: &Check) -> Resul
         return Err(Error::new(ErrorKind::Statement, Side::Target, text));
     }
     Ok(Sum { rows, digest })
-}
-
-/// The database that has the table on one side.
-fn schema(job: &Job, side: Side) -> &str {
-    match side {
-        Side::Source | Side::Input => &job.source,
-        Side::Target | Side::Internal => &job.target,
-    }
 }
 
 /// The keys of the first rows of a chunk that are not the same, in the order of the key.

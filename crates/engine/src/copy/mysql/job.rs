@@ -1,10 +1,11 @@
 //! One table on its way from a server of MySQL's family to another: from where, to where, in which form.
 
 use super::rows::Form;
-use super::table::Table;
+use super::table::{PRIMARY, Table};
 use crate::copy::carrier::Task;
 use crate::copy::chunk::Chunk;
 use crate::copy::lane::BATCH_BYTES;
+use crate::error::Side;
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::facts::Flavor;
 
@@ -25,6 +26,8 @@ pub struct Job {
     pub batch_bytes: usize,
     /// Texts may have another order on the target, and numbers another text.
     pub is_translated: bool,
+    /// The key by which the target counts rows, where it would take a worse one.
+    counted_by: Option<&'static str>,
 }
 
 /// What the target takes.
@@ -66,7 +69,21 @@ impl Job {
         let batch_bytes = if load { batch_bytes } else { batch_bytes.min(packet_bytes / 2) };
         let (source, target) = (source.to_owned(), target.to_owned());
         let is_translated = way.is_translated;
-        Job { source, target, table, form, statement, batch_bytes, is_translated }
+        // MariaDB takes the smallest key. As long as a build of another table's keys that is older
+        // than that key goes on, every row of it is looked up in the primary one.
+        let counted_by =
+            (way.flavor == Flavor::MariaDb && table.has_primary_key()).then_some(PRIMARY);
+        Job { source, target, table, form, statement, batch_bytes, is_translated, counted_by }
+    }
+
+    /// Where one side finds the rows of a chunk, or of the whole table to count them.
+    pub fn rows_of(&self, side: Side, chunk: &Chunk, is_counted: bool) -> String {
+        let (schema, counted_by) = match side {
+            Side::Source | Side::Input => (&self.source, None),
+            Side::Target | Side::Internal => (&self.target, self.counted_by),
+        };
+        let key = chunk.key.as_deref().or(counted_by.filter(|_| is_counted));
+        self.table.from(schema, key)
     }
 
     /// What reads a chunk's rows.

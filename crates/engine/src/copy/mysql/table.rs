@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::import::indexes::deferral::identifier;
 use crate::mysql::facts::Flavor;
 
+/// The name of every primary key.
+pub const PRIMARY: &str = "PRIMARY";
+
 /// Stands between the values of a row in its digest: a byte that neither numbers nor texts in UTF-8 have.
 const SEPARATOR: &str = "X'FF'";
 /// Begins a row in its digest. As a cast it makes bytes of the whole; else MySQL would convert each number that
@@ -102,11 +105,16 @@ impl Table {
     /// all rows apart.
     pub fn chunk_key(&self) -> Option<(&Key, Vec<(&Column, Bound)>)> {
         let mut keys: Vec<&Key> = self.keys.iter().filter(|key| key.unique && key.whole).collect();
-        keys.sort_by_key(|key| key.name != "PRIMARY");
+        keys.sort_by_key(|key| key.name != PRIMARY);
         keys.into_iter().find_map(|key| {
             let bounds: Option<Vec<_>> = key.columns.iter().map(|name| self.bound(name)).collect();
             Some((key, bounds?))
         })
+    }
+
+    /// Whether it has a primary key.
+    pub fn has_primary_key(&self) -> bool {
+        self.keys.iter().any(|key| key.name == PRIMARY)
     }
 
     /// Whether the order of a collation decides which chunk has a row.
