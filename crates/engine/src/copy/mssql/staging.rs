@@ -18,7 +18,7 @@ use crate::mssql::script::{self, Phase, SESSION, Script, Statement, index, table
 use crate::mssql::session::Session;
 
 /// Phases behind the rows, their keys and their comparison.
-const LATE: [Phase; 7] = [
+pub const LATE: [Phase; 7] = [
     Phase::Constraints,
     Phase::ForeignKeys,
     Phase::Counters,

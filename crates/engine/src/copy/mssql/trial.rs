@@ -17,21 +17,10 @@ use crate::mssql::script::{self, Phase, Script};
 use crate::mssql::session::Session;
 use crate::run::failpoint;
 
-/// In what order all is made; by database and phase only the first two differ from the copy itself.
-const PHASES: [Phase; 12] = [
-    Phase::Schemas,
-    Phase::Tables,
-    Phase::Indexes,
-    Phase::Constraints,
-    Phase::ForeignKeys,
-    Phase::Counters,
-    Phase::Versioning,
-    Phase::Modules,
-    Phase::Triggers,
-    Phase::Properties,
-    Phase::AfterRename,
-    Phase::DatabaseTriggers,
-];
+/// What the copy makes before the rows, or on their way.
+const EARLY: [Phase; 3] = [Phase::Schemas, Phase::Tables, Phase::Indexes];
+/// What it makes behind the exchange.
+const LAST: [Phase; 2] = [Phase::AfterRename, Phase::DatabaseTriggers];
 
 /// What a trial showed.
 #[derive(Debug, Default)]
@@ -64,7 +53,7 @@ pub async fn run(
         answer::enter(session, session::HOME).await?;
     }
     let mut tried = Tried::default();
-    for phase in PHASES {
+    for phase in EARLY.into_iter().chain(staging::LATE).chain(LAST) {
         let lacks_objects = tried.first.is_some();
         for (index, object, error) in staging::everywhere(session, &named, phase).await? {
             // Where something is missing, so is what needs it.
