@@ -34,6 +34,9 @@ pub struct Job {
     pub steps: usize,
 }
 
+/// The steps after which a table has its keys, which lock no other table.
+const KEYS: usize = 1;
+
 /// What became of a job.
 pub struct Built {
     /// The job's.
@@ -100,11 +103,15 @@ impl Builders {
         self.done.try_recv().ok()
     }
 
-    /// What is built next; until then shows how far it is. Nothing if the tasks have ended.
+    /// What is built next; until then shows how far it is. Nothing if a task has ended: what it had
+    /// is lost.
     pub async fn built(&mut self, shown: &str, progress: &Progress) -> Option<Built> {
         loop {
             tokio::select! {
+                biased;
                 built = self.done.recv() => return built,
+                // As long as there may be jobs that is a panic.
+                _ended = self.tasks.join_next() => return None,
                 () = tokio::time::sleep(gauge::ASK_EVERY) => {}
             }
             if let Some(percent) = self.gauge.percent().await {
@@ -140,7 +147,7 @@ async fn work(mut builder: Builder, shared: Shared) {
 
 async fn build(builder: &mut Builder, job: &Job, turn: &RwLock<()>) -> Result<()> {
     let Job { deferral, setting, steps, .. } = job;
-    if *steps == 1 {
+    if *steps == KEYS {
         let outcome = {
             let _beside_others = turn.read().await;
             builder.give_back(deferral, setting, *steps).await
