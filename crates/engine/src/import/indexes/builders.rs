@@ -152,9 +152,14 @@ async fn build(builder: &mut Builder, job: &Job, turn: &RwLock<()>) -> Result<()
             let _beside_others = turn.read().await;
             builder.give_back(deferral, setting, *steps).await
         };
-        match outcome {
-            Err(error) if matches!(error.kind, ErrorKind::Deadlock | ErrorKind::LockWait) => {}
-            outcome => return outcome,
+        let was_in_the_way = match &outcome {
+            Err(error) if error.kind == ErrorKind::Deadlock => true,
+            // Nobody else builds: whoever holds the table is not ours, and was waited for.
+            Err(error) if error.kind == ErrorKind::LockWait => turn.try_write().is_err(),
+            _ => false,
+        };
+        if !was_in_the_way {
+            return outcome;
         }
     }
     let _alone = turn.write().await;
