@@ -25,11 +25,19 @@ fn numbers_are_given_again_after_a_failpoint_on_mysql() {
     check_failpoints_of(Flavor::MySql, numbered(2), &FAILPOINTS);
 }
 
-/// MariaDB forgets numbers that it reserved and did not use.
 #[test]
-fn numbers_are_given_again_after_a_server_that_dies_at_a_commit() {
-    let file = numbered(1);
-    let bench = Bench::start(Flavor::MariaDb, file);
+fn numbers_are_given_again_after_a_mariadb_that_dies_at_a_commit() {
+    check_server(Flavor::MariaDb);
+}
+
+#[test]
+fn numbers_are_given_again_after_a_mysql_that_dies_at_a_commit() {
+    check_server(Flavor::MySql);
+}
+
+/// Servers that die forget numbers that they reserved and did not use.
+fn check_server(flavor: Flavor) {
+    let bench = Bench::start(flavor, numbered(1));
     for count in 1..=9 {
         bench.prepare();
         let armed = format!("after commit:{count}");

@@ -6,8 +6,8 @@
 //! afterwards the numbers are those of rows that are in. Tables that know no transactions need none:
 //! their rows stay as their counters do.
 //!
-//! For rows that it cannot count beforehand a server reserves more numbers than it uses, and MariaDB forgets
-//! those when it dies. So the counter after such rows is kept as well, together with the position behind them.
+//! For rows that it cannot count beforehand a server reserves more numbers than it uses, and forgets those
+//! when it dies. So the counter after such rows is kept as well, together with the position behind them.
 
 use dump::values::Given;
 

@@ -5,7 +5,6 @@
 //! triggers that were there before are not looked into.
 
 use dump::insert::{self, Found};
-use dump::rules::Client;
 use dump::statement::{Action, Class, Kind, ObjectName};
 use dump::token::{Token, Tokens};
 use dump::values::Given;
@@ -75,8 +74,7 @@ impl MainConnection {
     /// Whether what was inserted since the position moved may have reserved numbers that the server forgets when it
     /// dies: then its counter goes with the position.
     pub(super) fn forgets_numbers(&self) -> bool {
-        let has_some = |stepping: &Stepping| !stepping.reserved.is_empty();
-        self.target.server == Client::MariaDb && self.stepping.as_ref().is_some_and(has_some)
+        self.stepping.as_ref().is_some_and(|stepping| !stepping.reserved.is_empty())
     }
 
     /// Goes with the position that moves to byte `at`: what keeps the counters that the server may forget. Empty if
