@@ -111,6 +111,7 @@ fn cases() -> Vec<Case> {
     cases.extend(parents_to_come());
     cases.extend(later_statements());
     cases.extend(programs());
+    cases.extend(keys_by_alter());
     cases
 }
 
@@ -386,6 +387,89 @@ fn programs() -> Vec<Case> {
                 rows("u", 1)
             ),
             &[],
+        ),
+    ]
+}
+
+/// Two tables without keys and their rows, `t` first.
+pub(crate) fn bare() -> String {
+    let one = |name: &str| {
+        format!(
+            "CREATE TABLE {name} (id INT NOT NULL, a INT, b INT, c VARCHAR(40)) ENGINE=InnoDB;\n{}",
+            rows(name, 1)
+        )
+    };
+    one("t") + &one("u")
+}
+
+const KEYS_OF_T: &str = "ALTER TABLE t\n  ADD PRIMARY KEY (id),\n  ADD UNIQUE KEY b (b),\n  ADD KEY ka (a),\n  ADD KEY kc (c(9), a);\n";
+const KEYS_OF_U: &str = "ALTER TABLE `u` ADD KEY `ub` (`b`);\n";
+
+/// In the style of phpMyAdmin: keys and AUTO_INCREMENT come after the rows.
+fn keys_by_alter() -> Vec<Case> {
+    let keys = format!("{}{KEYS_OF_T}{KEYS_OF_U}", bare());
+    let after = |name, more: &str| case(name, format!("{keys}{more}\n"), &TWO);
+    let failing = |name, more: &str| case(name, format!("{}{more}\n", bare()), &[]);
+    let numbered = "ALTER TABLE `t` MODIFY `id` INT NOT NULL AUTO_INCREMENT, AUTO_INCREMENT=900;\n";
+    let quoted = "SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES');\nALTER TABLE \"t\" ADD KEY \"ka\" (\"a\") COMMENT 'it''s, so';\n";
+    vec![
+        after("keys_added", ""),
+        after("numbered", &format!("{numbered}INSERT INTO t (a) VALUES (7);")),
+        after("numbered_and_filled", &format!("{numbered}{}", rows("t", 100))),
+        after(
+            "a_type_is_changed",
+            "ALTER TABLE t MODIFY a BIGINT, MODIFY COLUMN c VARCHAR(50) NOT NULL;",
+        ),
+        after("a_column_moves", "ALTER TABLE t MODIFY a BIGINT FIRST;"),
+        after("rows_do_not_fit", "ALTER TABLE t MODIFY a TINYINT, MODIFY b TINYINT;"),
+        after("a_key_would_be_too_long", "ALTER TABLE u MODIFY b VARCHAR(9000);"),
+        after(
+            "numbers_need_a_key_that_waits",
+            "ALTER TABLE u MODIFY b INT NOT NULL AUTO_INCREMENT;",
+        ),
+        after(
+            "numbered_after_a_query",
+            &format!("SELECT * FROM t FORCE INDEX (ka) WHERE a = 3;\n{numbered}"),
+        ),
+        after(
+            "a_foreign_key_then",
+            "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (b);",
+        ),
+        after("more_keys_then", "ALTER TABLE t ADD KEY later (b);"),
+        after(
+            "used_afterwards",
+            "UPDATE t FORCE INDEX (ka) SET b = -id WHERE a = 3 ORDER BY id LIMIT 2;",
+        ),
+        after("an_error_then", "NONSENSE;"),
+        after("a_transaction_then", "BEGIN;\nINSERT INTO t VALUES (999,1,999,'x');\nCOMMIT;"),
+        after("dropped_then", "DROP TABLE t;"),
+        case("under_other_rules", format!("{}{quoted}", bare()), &[("t", &["ka"])]),
+        case(
+            "both_kinds_of_waiting",
+            format!(
+                "{}{}",
+                table("t", "KEY ka (a)") + &table("u", "KEY ub (b)"),
+                "ALTER TABLE t ADD KEY kc (c);\nALTER TABLE u MODIFY b BIGINT;\n"
+            ),
+            &[("t", &["ka"]), ("u", &["ub"])],
+        ),
+        failing("a_duplicate_row", &format!("{}{KEYS_OF_T}", rows("t", 7).lines().next().unwrap())),
+        failing(
+            "a_null",
+            "INSERT INTO t VALUES (998,1,NULL,'x');\nALTER TABLE t ADD PRIMARY KEY (b), ADD KEY (a);",
+        ),
+        failing("no_such_column", "ALTER TABLE t ADD KEY ka (nothing);"),
+        failing("the_same_name_twice", "ALTER TABLE t ADD KEY ka (a), ADD KEY ka (b);"),
+        failing("too_long", "ALTER TABLE t MODIFY c VARCHAR(4000);\nALTER TABLE t ADD KEY kc (c);"),
+        failing(
+            "in_a_transaction",
+            "BEGIN;\nINSERT INTO t VALUES (999,1,999,'x');\nALTER TABLE t ADD KEY (a);\nROLLBACK;",
+        ),
+        failing("with_locks", "LOCK TABLES t WRITE;\nALTER TABLE t ADD KEY (a);\nUNLOCK TABLES;"),
+        failing("seen_by_a_view", "CREATE VIEW v AS SELECT * FROM t;\nALTER TABLE t ADD KEY (a);"),
+        failing(
+            "another_one_by_now",
+            "DROP TABLE t;\nCREATE TABLE s (a INT);\nRENAME TABLE s TO t;\nALTER TABLE t ADD KEY (a);",
         ),
     ]
 }

@@ -9,6 +9,7 @@ use sandbox::{Flavor, Server, state};
 use crate::prefix::Random;
 use crate::sameness::{self, dbferry};
 
+mod altered;
 mod losses;
 mod numbers;
 

@@ -34,6 +34,7 @@ use crate::run::budget::Held;
 use crate::run::progress::Progress;
 use crate::run::stop::Stop;
 
+mod altering;
 pub(super) mod indexing;
 
 /// Loads of a table that come to nothing, one after another, before no more are tried.
@@ -185,9 +186,7 @@ impl Dispatcher {
                 Some(Step::Batch(batch, held)) => self.batch(batch, held).await?,
                 Some(Step::Single(single, held)) => {
                     self.drain().await?;
-                    let trace = self.before_single(&single).await?;
-                    self.single(single).await?;
-                    self.after_single(trace).await?;
+                    self.by_itself(single).await?;
                     drop(held);
                 }
                 Some(Step::Rows(part, held)) => {
@@ -250,6 +249,21 @@ impl Dispatcher {
                 lanes.check_stall().await;
             }
         }
+    }
+
+    /// A statement that is no part of a batch; the lanes are drained.
+    async fn by_itself(&mut self, single: Single) -> Result<(), Ended> {
+        let carried = self.carrying(&single).await?;
+        let trace = self.before_single(&single, carried.as_ref().map(|it| it.id)).await?;
+        match carried {
+            Some(carried) => self.carry(single, carried).await?,
+            None => {
+                if let Some(single) = self.put_off(single).await? {
+                    self.single(single).await?;
+                }
+            }
+        }
+        self.after_single(trace).await
     }
 
     async fn single(&mut self, single: Single) -> Result<(), Ended> {

@@ -1,8 +1,8 @@
 //! Indexes after the rows: which tables wait for theirs, and the tasks that build them while other
 //! tables load.
 //!
-//! Promises: only tables that this run's file made give up keys, each at most once; builds begin in
-//! file order, several at a time, the keys of all asked-for tables before their foreign keys; what
+//! Promises: only tables that this run's file made give up keys, each at most once, or get those late
+//! that the file adds to them; builds begin in file order, several at a time, the keys of all asked-for tables before their foreign keys; what
 //! could not be built is kept with its error. When a build may begin and who has to wait for it is the
 //! dispatcher's to say (`dispatch/indexing.rs`).
 //!
@@ -26,15 +26,17 @@ use crate::mysql::facts::Flavor;
 use crate::run::progress::Progress;
 use builder::{Builder, Setting};
 use builders::{Builders, Built, Job};
-use deferral::{Deferral, Reason};
+use deferral::{Addition, Deferral, Reason};
 use sight::{Created, MENTIONED_MAX, Waiting, may_be};
 
+pub mod alteration;
 pub mod builder;
 pub mod builders;
 pub mod deferral;
 pub mod definition;
 pub mod gauge;
 pub mod promise;
+mod rehearsal;
 pub mod sight;
 #[cfg(test)]
 mod tests;
@@ -114,6 +116,8 @@ pub struct Indexes {
     flavor: Flavor,
     marker: Option<Marker>,
     created: HashMap<(String, String), Created>,
+    /// Tables that the file made, and filled with more than a batch.
+    large: HashSet<(String, String)>,
     mentioned: HashSet<Vec<u8>>,
     /// Plans, and takes keys out, while others build.
     surveyor: Builder,
@@ -144,6 +148,7 @@ impl Indexes {
             endpoint,
             flavor,
             created: HashMap::new(),
+            large: HashSet::new(),
             mentioned: HashSet::new(),
             builders_count: lanes.min(BUILDERS_MAX as usize),
             builders: None,
@@ -175,7 +180,11 @@ impl Indexes {
     /// The table if it was not decided yet whether its indexes wait; it is decided from now on.
     pub fn candidate(&mut self, name: &ObjectName, database: Option<&str>) -> Option<Candidate> {
         let (schema, table) = full_name(name, database)?;
-        let created = self.created.remove(&(schema.clone(), table.clone()))?;
+        let key = (schema.clone(), table.clone());
+        let created = self.created.remove(&key)?;
+        if !created.if_not_exists {
+            self.large.insert(key);
+        }
         Some(Candidate { schema, table, created })
     }
 
@@ -186,13 +195,7 @@ impl Indexes {
         session: &Arc<SessionState>,
     ) -> std::result::Result<Deferral, Reason> {
         let Candidate { schema, table, created } = candidate;
-        let is_named = self.mentioned.contains(&table.as_bytes().to_ascii_lowercase());
-        if is_named || self.mentioned.len() > MENTIONED_MAX {
-            return Err("a trigger, routine or view of the file names it");
-        }
-        if self.pending.len() >= PENDING_MAX {
-            return Err("too many tables wait for theirs");
-        }
+        self.check_room(table)?;
         let is_parent = |p: &Pending| p.open_parents().any(|n| n.eq_ignore_ascii_case(table));
         if self.pending.iter().any(is_parent) {
             return Err("foreign keys that wait refer to it");
@@ -201,6 +204,63 @@ impl Indexes {
         let building = self.pending.iter().filter(|pending| pending.queued);
         let building: Vec<&str> = building.map(|p| p.deferral.table.as_str()).collect();
         self.surveyor.plan(schema, table, created, session, &building).await
+    }
+
+    /// The file changes tables of these names otherwise than by adding keys or modifying columns: they
+    /// may be others from now on.
+    pub fn changed(&mut self, names: &[Vec<u8>]) {
+        self.large.retain(|(_, table)| !names.iter().any(|name| may_be(name, table)));
+    }
+
+    /// The full name of a table that the file made and filled, if adding keys to it may wait.
+    pub fn to_add(&self, name: &ObjectName, database: Option<&str>) -> Option<(String, String)> {
+        full_name(name, database).filter(|key| self.large.contains(key))
+    }
+
+    /// Plans what of an ALTER that adds keys to such a table can wait.
+    pub async fn plan_addition(
+        &mut self,
+        (schema, table): (&str, &str),
+        clauses: &str,
+        session: &Arc<SessionState>,
+        since: u64,
+    ) -> std::result::Result<Addition, Reason> {
+        self.check_room(table)?;
+        self.surveyor.plan_addition((schema, table), clauses, session, since).await
+    }
+
+    /// A table that waits for keys alone, none of which is being built.
+    pub fn to_carry(
+        &mut self,
+        name: &ObjectName,
+        database: Option<&str>,
+    ) -> Option<(u64, Arc<Deferral>)> {
+        self.take_built();
+        let (schema, table) = full_name(name, database)?;
+        let mut waiting = self.pending.iter().filter(|pending| {
+            let deferral = &pending.deferral;
+            let is_it = deferral.schema == schema && deferral.table == table;
+            is_it && !pending.queued && pending.done == 0 && deferral.add.len() == 1
+        });
+        waiting.next().map(|pending| (pending.id, Arc::clone(&pending.deferral)))
+    }
+
+    /// Plans what `deferral` becomes by an ALTER that modifies columns of its table.
+    pub async fn plan_carrying(
+        &mut self,
+        deferral: &Deferral,
+        clauses: &str,
+        session: &Arc<SessionState>,
+        since: u64,
+    ) -> std::result::Result<Deferral, Reason> {
+        self.surveyor.plan_carrying(deferral, clauses, session, since).await
+    }
+
+    /// A waiting table was changed so.
+    pub fn carried(&mut self, id: u64, deferral: Deferral) {
+        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.id == id) {
+            pending.deferral = Arc::new(deferral);
+        }
     }
 
     /// Takes planned indexes out of their table. From then on the table waits for them.
@@ -220,7 +280,13 @@ impl Indexes {
         self.wait_for(deferral, None, place);
     }
 
-    fn wait_for(&mut self, deferral: Deferral, session: Option<Arc<SessionState>>, place: Place) {
+    /// A table waits for its indexes from now on; `session` is the file's.
+    pub fn wait_for(
+        &mut self,
+        deferral: Deferral,
+        session: Option<Arc<SessionState>>,
+        place: Place,
+    ) {
         self.next_id += 1;
         let (id, deferral) = (self.next_id, Arc::new(deferral));
         let (promised, done, queued, seconds) = (Vec::new(), 0, false, 0.0);
@@ -351,6 +417,18 @@ impl Indexes {
         if let Some(builders) = self.builders {
             builders.close().await;
         }
+    }
+
+    /// Whether one more table may wait.
+    fn check_room(&self, table: &str) -> std::result::Result<(), Reason> {
+        let is_named = self.mentioned.contains(&table.as_bytes().to_ascii_lowercase());
+        if is_named || self.mentioned.len() > MENTIONED_MAX {
+            return Err("a trigger, routine or view of the file names it");
+        }
+        if self.pending.len() >= PENDING_MAX {
+            return Err("too many tables wait for theirs");
+        }
+        Ok(())
     }
 
     fn give(&mut self, index: usize, steps: usize) {

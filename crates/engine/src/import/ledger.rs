@@ -458,13 +458,16 @@ impl Ledger {
         self.conn.query(text.as_bytes()).await.map(|_effect| ())
     }
 
-    /// It is back.
+    /// It is back, or another one of the table has taken its place.
     pub async fn drop_deferral(&mut self, deferral: &Deferral) -> Result<()> {
+        let text = serde_json::to_string(deferral).unwrap_or_default();
         let (schema, table) = (hex(deferral.schema.as_bytes()), hex(deferral.table.as_bytes()));
         let text = format!(
-            "DELETE FROM {} WHERE run = {} AND schema_name = {schema} AND table_name = {table}",
+            "DELETE FROM {} WHERE run = {} AND schema_name = {schema} AND table_name = {table} AND \
+             deferral = {}",
             self.home.indexes(),
-            self.marker.run
+            self.marker.run,
+            hex(text.as_bytes())
         );
         self.conn.query(text.as_bytes()).await.map(|_effect| ())
     }

@@ -269,6 +269,17 @@ impl MainConnection {
         Ok(())
     }
 
+    /// Counts a statement as in that leaves nothing to do at its place.
+    pub async fn pass(&mut self, single: &Single) -> std::result::Result<(), Box<Failed>> {
+        let outcome = match self.send_ahead().await {
+            Ok(()) => self.advance(single.end()).await,
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| single_failed(error, single))?;
+        self.account(single.end_offset, false, None);
+        Ok(())
+    }
+
     /// Executes a batch's statements one after another; with `grouped`, in one transaction where the
     /// file's own session allows it.
     pub async fn batch(

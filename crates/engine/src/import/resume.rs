@@ -131,7 +131,7 @@ async fn go_on(
     let mut conn = home::connect(endpoint).await?;
     let settled = settle(&mut conn, &dead, unsure).await?;
     check_counts(&mut conn, &dead, &settled).await?;
-    let deferrals = missing(&mut conn, &mut ledger).await?;
+    let deferrals = missing(&mut conn, &mut ledger, (&dead, &settled)).await?;
     counters::restore(&mut conn, &ledger.counters(dead.position.offset).await?).await?;
     conn.close().await;
     let at = Some(ResumeAt { position: dead.position, settled });
@@ -236,7 +236,11 @@ async fn build_missing(
 ) -> Result<Built> {
     let mut ledger = Ledger::take_over(endpoint, import, 0, token).await?;
     let mut conn = home::connect(endpoint).await?;
-    let missing = missing(&mut conn, &mut ledger).await;
+    let settled = match &import.doubt {
+        Some(doubt) => doubt.settle(&mut conn).await?.unwrap_or_default(),
+        None => Settled::default(),
+    };
+    let missing = missing(&mut conn, &mut ledger, (import, &settled)).await;
     let flavor = match conn.version_text().contains("MariaDB") {
         true => Flavor::MariaDb,
         false => Flavor::MySql,
@@ -348,9 +352,26 @@ async fn settle(conn: &mut Conn, dead: &Unfinished, unsure: Unsure) -> Result<Se
 }
 
 /// The indexes that tables still wait for.
-async fn missing(conn: &mut Conn, ledger: &mut Ledger) -> Result<Vec<Deferral>> {
+async fn missing(
+    conn: &mut Conn,
+    ledger: &mut Ledger,
+    (dead, settled): (&Unfinished, &Settled),
+) -> Result<Vec<Deferral>> {
     let mut missing = Vec::new();
+    let mut in_force = Vec::new();
     for deferral in ledger.deferrals().await? {
+        if !has_begun(&deferral, dead.position.offset, settled) {
+            ledger.drop_deferral(&deferral).await?;
+            continue;
+        }
+        // A later one of a table stands for those before it.
+        let of_it = |d: &Deferral| d.schema == deferral.schema && d.table == deferral.table;
+        if let Some(index) = in_force.iter().position(of_it) {
+            ledger.drop_deferral(&in_force.remove(index)).await?;
+        }
+        in_force.push(deferral);
+    }
+    for deferral in in_force {
         let (schema, table) = (&deferral.schema, &deferral.table);
         let presence = match doubt::definition_text(conn, schema, table).await? {
             Some(text) => deferral.presence(&text),
@@ -365,6 +386,11 @@ async fn missing(conn: &mut Conn, ledger: &mut Ledger) -> Result<Vec<Deferral>> 
         }
     }
     Ok(missing)
+}
+
+/// Whether the statement is in that a deferral comes from.
+fn has_begun(deferral: &Deferral, position: u64, settled: &Settled) -> bool {
+    deferral.since.is_none_or(|since| since < position || (since == position && settled.skip))
 }
 
 /// Compares the tables with what the import left in them.
@@ -416,6 +442,23 @@ mod tests {
             (Ok(dead), Ok(file)) => assert_eq!(dead.identity.file, file),
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
             (outcome, _) => panic!("{outcome:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_statement_puts_off_waits_once_it_is_in() {
+        let in_doubt = |skip| Settled { skip, ..Settled::default() };
+        for (since, position, skip, expected) in [
+            (None, 0, false, true),
+            (Some(7), 6, false, false),
+            (Some(7), 7, false, false),
+            (Some(7), 7, true, true),
+            (Some(7), 8, false, true),
+            (Some(7), 6, true, false),
+        ] {
+            let deferral = Deferral { since, ..Deferral::default() };
+            let begun = has_begun(&deferral, position, &in_doubt(skip));
+            assert_eq!(begun, expected, "{since:?} {position} {skip}");
         }
     }
 

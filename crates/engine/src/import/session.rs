@@ -13,9 +13,9 @@ use super::table::SessionFacts;
 use crate::error::Result;
 use crate::mysql::conn::Conn;
 
-/// The variables that change what a literal INSERT stores, logs or waits for. Servers that do not
-/// know one do not list it.
-const VARIABLES: [&str; 31] = [
+/// The variables that change what a literal INSERT stores, logs or waits for, or which keys a table
+/// may have. Servers that do not know one do not list it.
+const VARIABLES: [&str; 32] = [
     "auto_increment_increment",
     "auto_increment_offset",
     "binlog_format",
@@ -30,6 +30,7 @@ const VARIABLES: [&str; 31] = [
     "gtid_domain_id",
     "innodb_compression_default",
     "innodb_lock_wait_timeout",
+    "innodb_strict_mode",
     "lc_time_names",
     "lock_wait_timeout",
     "max_statement_time",

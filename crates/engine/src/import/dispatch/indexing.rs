@@ -29,8 +29,13 @@ pub(super) struct Trace {
 }
 
 impl Dispatcher {
-    /// Builds what a statement could miss. The lanes are drained.
-    pub(super) async fn before_single(&mut self, single: &Single) -> Result<Trace, Ended> {
+    /// Builds what a statement could miss, but for what waits under the id `carried`. The lanes are
+    /// drained.
+    pub(super) async fn before_single(
+        &mut self,
+        single: &Single,
+        carried: Option<u64>,
+    ) -> Result<Trace, Ended> {
         let (class, text, rules) = (&single.class, single.text.as_slice(), single.rules);
         let target = self.parts.target;
         if !self.indexes.is_empty() {
@@ -41,17 +46,19 @@ impl Dispatcher {
                 self.indexes.promise(name, self.database.as_deref(), text);
             }
             let (ids, waiting) = self.indexes.waiting();
-            let seen = match sight::sees(class, text, rules, target, &waiting) {
+            let mut seen = match sight::sees(class, text, rules, target, &waiting) {
                 Sees::Nothing => Vec::new(),
                 Sees::Tables(tables) => tables.into_iter().map(|index| ids[index]).collect(),
                 Sees::All => ids,
             };
+            seen.retain(|id| Some(*id) != carried);
             self.settle_indexes(&seen).await?;
             if !matches!(class.kind, Kind::LockTables | Kind::UnlockTables) {
                 self.before_main().await;
             }
         }
         let created = sight::created(class, text, rules, target);
+        self.indexes.changed(&sight::changed(class, text, rules, target));
         Ok(Trace {
             created: class.object.clone().zip(created),
             mentioned: sight::mentioned(class, text, rules, target),

@@ -8,9 +8,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::deferral::{self, Circumstances, Deferral, Presence, Reason, identifier};
+use super::deferral::{self, Addition, Circumstances, Deferral, Presence, Reason, identifier};
 use super::definition;
 use super::gauge::Building;
+use super::rehearsal::Stage;
 use super::sight::Created;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -22,6 +23,7 @@ use crate::mysql::facts::Flavor;
 
 /// How long keys may wait for the table before they rather stay, in seconds.
 const DROP_WAIT_SECONDS: u32 = 5;
+const UNREHEARSED: Reason = "the server does not let its change be rehearsed";
 /// What MySQL may use for sorting one index, in bytes: its default of 1 MiB makes for long merges.
 const SORT_BYTES: u64 = 128 << 20;
 /// The same for all that are built at once.
@@ -119,6 +121,37 @@ impl Builder {
             }
             Ok(Presence::Missing(_) | Presence::Changed) | Err(_) => Ok(()),
         }
+    }
+
+    /// Plans what of an ALTER of the file can wait, which adds keys to `schema.table` with these
+    /// clauses and begins at byte `since`.
+    pub async fn plan_addition(
+        &mut self,
+        (schema, table): (&str, &str),
+        clauses: &str,
+        session: &Arc<SessionState>,
+        since: u64,
+    ) -> std::result::Result<Addition, Reason> {
+        let prepared = self.prepared(schema, &dropping(session), true).await;
+        let conn = prepared.map_err(|_| UNREHEARSED)?;
+        let mut stage = Stage { conn, schema, table, sql_mode: session.sql_mode() };
+        stage.addition(clauses, since).await.unwrap_or(Err(UNREHEARSED))
+    }
+
+    /// What `deferral` has to become by an ALTER of the file with these clauses, which its table goes
+    /// through while its keys wait.
+    pub async fn plan_carrying(
+        &mut self,
+        deferral: &Deferral,
+        clauses: &str,
+        session: &Arc<SessionState>,
+        since: u64,
+    ) -> std::result::Result<Deferral, Reason> {
+        let Deferral { schema, table, .. } = deferral;
+        let prepared = self.prepared(schema, &dropping(session), true).await;
+        let conn = prepared.map_err(|_| UNREHEARSED)?;
+        let mut stage = Stage { conn, schema, table, sql_mode: session.sql_mode() };
+        stage.carried(deferral, clauses, since).await.unwrap_or(Err(UNREHEARSED))
     }
 
     /// Gives back what was taken out by a statement that did more than it should.

@@ -15,7 +15,7 @@ pub type Reason = &'static str;
 
 /// Keys and foreign keys that are taken out of a table and given back later. Holds all that is
 /// needed to do so, also for another process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deferral {
     /// The table's schema.
     pub schema: String,
@@ -33,6 +33,19 @@ pub struct Deferral {
     pub drop: String,
     /// Gives them back: the keys, then the foreign keys if there are any.
     pub add: Vec<String>,
+    /// The byte of the file where the statement begins that made `definition` what it is; none if
+    /// the table had it before its rows. The deferral means nothing before that statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+}
+
+/// A statement of the file that adds keys, some of which can wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addition {
+    /// Those that can.
+    pub deferral: Deferral,
+    /// What adds the others, at the statement's place.
+    pub at_once: Option<String>,
 }
 
 /// What is known besides the definition.
@@ -128,7 +141,66 @@ pub fn plan(
         drop: alter(drops.collect()),
         add: lines.iter().map(added).collect(),
         lines,
+        since: None,
     })
+}
+
+/// Plans what can wait of the keys that a statement at byte `since` adds: `before` and `after` are
+/// the definitions around it.
+pub fn addition(
+    schema: &str,
+    table: &str,
+    before: &str,
+    after: &str,
+    since: u64,
+) -> Result<Addition, Reason> {
+    let (Some(old), Some(new)) = (definition::parse(before), definition::parse(after)) else {
+        return Err("its definition is not understood");
+    };
+    let is_new = |key: &&Key| !old.keys.contains(key);
+    let added: Vec<String> = new.keys.iter().filter(is_new).map(|key| key.line.clone()).collect();
+    let rest = definition::without(&definition::masked(after), &added);
+    if rest != Some(definition::masked(before)) {
+        return Err("the statement does more than adding keys");
+    }
+    let planned = plan(schema, table, after, &alone(&new))?;
+    let waits = |line: &&String| planned.lines.iter().flatten().any(|waits| waits == *line);
+    if !planned.lines.iter().flatten().all(|line| added.contains(line)) {
+        return Err("older keys of it would have to wait too");
+    }
+    let now: Vec<String> =
+        added.iter().filter(|line| !waits(line)).map(|line| format!("ADD {line}")).collect();
+    let full_name = format!("{}.{}", identifier(schema), identifier(table));
+    let at_once = (!now.is_empty()).then(|| format!("ALTER TABLE {full_name} {}", now.join(", ")));
+    Ok(Addition { deferral: Deferral { since: Some(since), ..planned }, at_once })
+}
+
+/// `deferral` after a statement at byte `since` that leaves the table as `without` says if the keys
+/// wait, and as `with` says if they do not.
+pub fn carried(
+    deferral: &Deferral,
+    without: &str,
+    with: &str,
+    since: u64,
+) -> Result<Deferral, Reason> {
+    let Some(definition) = definition::parse(with) else {
+        return Err("its definition is not understood");
+    };
+    let planned = plan(&deferral.schema, &deferral.table, with, &alone(&definition))?;
+    let next = Deferral { since: Some(since), ..planned };
+    let is_same = next.lines == deferral.lines && next.presence(without) == Presence::Missing(0);
+    if is_same { Ok(next) } else { Err("the statement makes other keys of those that wait") }
+}
+
+/// What is known of a table that only its definition tells of, and that no foreign key concerns.
+fn alone(definition: &Definition) -> Circumstances {
+    let names = definition.keys.iter().map(|key| key.name.clone());
+    Circumstances {
+        catalogue: names.clone().collect(),
+        named: names.map(|name| name.to_lowercase()).collect(),
+        // With foreign keys the stand-in would not have been like the table.
+        parents_at_hand: definition.foreign_keys.is_empty(),
+    }
 }
 
 /// The names that [`plan`] will most likely give for the definition in a dump, if it is written as servers

@@ -10,6 +10,7 @@ use dump::rules::Rules;
 use dump::statement::{Action, Class, Kind};
 use dump::token::{Target, Token, Tokens};
 
+use super::alteration::alteration;
 use super::deferral::Deferral;
 
 /// Whose indexes a statement could miss.
@@ -228,6 +229,15 @@ fn switches_keys(text: &[u8], rules: Rules, target: Target) -> bool {
     };
     let is_verb = verb.is("DISABLE") || verb.is("ENABLE");
     alter.is("ALTER") && table.is("TABLE") && is_name && is_verb && keys.is("KEYS")
+}
+
+/// The names in a statement after which a table may be another one than before, or have another name:
+/// not those of an ALTER that only adds keys or modifies columns.
+pub fn changed(class: &Class, text: &[u8], rules: Rules, target: Target) -> Vec<Vec<u8>> {
+    let is_other = class.kind == Kind::Table
+        && !switches_keys(text, rules, target)
+        && alteration(class, text, rules, target).is_none();
+    if is_other { words(text, rules, target) } else { Vec::new() }
 }
 
 /// A table that the file creates.
