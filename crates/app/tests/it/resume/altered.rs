@@ -2,10 +2,15 @@
 //! ends with the keys and columns of one without interruption, and not a statement too early.
 
 use std::fmt::Write;
+use std::process::Stdio;
 
+use nix::sys::signal::Signal;
 use sandbox::Flavor;
 
+use super::losses::holder;
 use super::{Bench, check_failpoints_of, check_kills_of, rows, text};
+use crate::fence::stands_still;
+use crate::interrupt::{signal, wait_until};
 use crate::sameness::{self, dbferry};
 
 /// Where the process dies, and after how many passes.
@@ -62,6 +67,27 @@ fn what_is_given_up_has_the_keys_of_what_is_in() {
             assert!(repaired.status.success(), "{armed}: {}", text(&repaired.stderr));
             assert_eq!(bench.server.sql(KEYS).unwrap().trim_end(), keys, "{flavor:?} {armed}");
         }
+    }
+}
+
+/// The keys are built at the end, while nobody knows whether the last statement is in.
+#[test]
+fn a_lost_statement_is_executed_although_the_keys_were_built_since() {
+    for flavor in Flavor::ALL {
+        let bench = Bench::start(flavor, altered(1));
+        bench.prepare();
+        let mut command = bench.import(&["--server-wait", "0"]);
+        command.env("DBFERRY_FAILPOINT", "before carrying:1:stop").stderr(Stdio::piped());
+        let child = command.stdout(Stdio::null()).spawn().unwrap();
+        wait_until(|| stands_still(child.id()));
+        let main = holder(&bench, "main").unwrap();
+        bench.server.sql(&format!("KILL {main}")).unwrap();
+        signal(&child, Signal::SIGCONT);
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(3), "{}", text(&ended.stderr));
+        let keys = bench.server.sql("SHOW KEYS FROM imp.a0 WHERE Key_name = 'v'").unwrap();
+        assert!(!keys.is_empty(), "{}", text(&ended.stderr));
+        assert_eq!(bench.resumed(), None, "{flavor:?}");
     }
 }
 

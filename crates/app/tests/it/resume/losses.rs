@@ -8,7 +8,7 @@ use sandbox::Flavor;
 use super::{Bench, dump, text};
 
 /// The connection that holds the file's session, or the ledger's.
-fn holder(bench: &Bench, of: &str) -> Option<u64> {
+pub(super) fn holder(bench: &Bench, of: &str) -> Option<u64> {
     let query =
         format!("SELECT IS_USED_LOCK(CONCAT('dbferry ', run, ' {of}')) FROM dbferry.imports");
     bench.server.sql(&query).ok()?.trim_end().parse().ok()

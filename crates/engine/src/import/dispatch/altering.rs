@@ -46,6 +46,7 @@ impl Dispatcher {
         let Carried { id, before, after } = carried;
         let kept = self.parts.main.keep_deferral(&after).await;
         kept.map_err(|error| self.here(error))?;
+        self.parts.main.changes_waiting(&before);
         failpoint::pass("before carrying");
         let outcome = self.single(single).await;
         failpoint::pass("after carrying");

@@ -51,6 +51,8 @@ pub(super) struct Stepping {
     pub(super) kept: HashSet<(String, String)>,
     /// Tables whose server may have reserved more numbers than it has used since the position moved.
     pub(super) reserved: HashSet<(String, String)>,
+    /// What the next statement's table would be with the keys that it waits for: a digest.
+    whole: Option<String>,
     /// By table, the column that the server numbers.
     pub(super) numbered: HashMap<(String, String), Option<Numbered>>,
     /// The names of tables with a trigger of the file that may change others.
@@ -77,6 +79,7 @@ impl Stepping {
             unwritten: Vec::new(),
             kept: HashSet::new(),
             reserved: HashSet::new(),
+            whole: None,
             numbered: HashMap::new(),
             triggered: HashSet::new(),
         }
@@ -233,6 +236,14 @@ impl MainConnection {
                 stepping.ledger.offset().await.map(Some)
             }
             None => Ok(None),
+        }
+    }
+
+    /// The next statement changes a table that waits for keys; whoever has to find out whether it is in may find
+    /// them built.
+    pub fn changes_waiting(&mut self, deferral: &Deferral) {
+        if let Some(stepping) = &mut self.stepping {
+            stepping.whole = Some(doubt::digest(&deferral.definition));
         }
     }
 
@@ -637,7 +648,8 @@ impl MainConnection {
             }
             (Worry::Alters, Some((schema, table))) => {
                 let before = doubt::definition(stepping.ledger.conn(), &schema, &table).await?;
-                Some(Doubt::Altered { schema, table, before })
+                let whole = stepping.whole.take();
+                Some(Doubt::Altered { schema, table, before, whole })
             }
             (Worry::Opaque | Worry::Creates(_) | Worry::Alters, _) => Some(Doubt::Unknown),
         })
