@@ -208,8 +208,11 @@ impl Indexes {
 
     /// The file changes tables of these names otherwise than by adding keys or modifying columns: they
     /// may be others from now on.
-    pub fn changed(&mut self, names: &[Vec<u8>]) {
-        self.large.retain(|(_, table)| !names.iter().any(|name| may_be(name, table)));
+    pub fn changed(&mut self, names: impl FnOnce() -> Vec<Vec<u8>>) {
+        if !self.large.is_empty() {
+            let names = names();
+            self.large.retain(|(_, table)| !names.iter().any(|name| may_be(name, table)));
+        }
     }
 
     /// The full name of a table that the file made and filled, if adding keys to it may wait.

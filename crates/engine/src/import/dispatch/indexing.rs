@@ -58,7 +58,7 @@ impl Dispatcher {
             }
         }
         let created = sight::created(class, text, rules, target);
-        self.indexes.changed(&sight::changed(class, text, rules, target));
+        self.indexes.changed(|| sight::changed(class, text, rules, target));
         Ok(Trace {
             created: class.object.clone().zip(created),
             mentioned: sight::mentioned(class, text, rules, target),
