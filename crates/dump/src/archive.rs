@@ -219,8 +219,7 @@ pub fn open<R: Read + Seek + Send + 'static>(mut source: R) -> Result<Opened, Er
     source.seek(SeekFrom::Start(0))?;
     let head = read_head(&mut source)?;
     if detect(&head) == Kind::Zip {
-        let decoder = zipped::open_seekable(source)?;
-        return settle(Kind::Zip, Box::new(decoder));
+        return settle_zip(zipped::open_seekable(source)?);
     }
     open_headed(head, source)
 }
@@ -237,10 +236,7 @@ fn open_headed<R: Read + Send + 'static>(head: Vec<u8>, source: R) -> Result<Ope
     let codec = match kind {
         Kind::Plain => return Ok(Opened { kind, reader: Box::new(whole) }),
         Kind::Foreign(what) => return Err(Error::Foreign { what }),
-        Kind::Zip => {
-            let decoder = zipped::open_stream(Feed::new(whole, 0))?;
-            return settle(kind, Box::new(decoder));
-        }
+        Kind::Zip => return settle_zip(zipped::open_stream(Feed::new(whole, 0))?),
         Kind::Gzip => Codec::gzip(),
         Kind::Zstd => Codec::zstd()?,
         Kind::Bzip2 => Codec::bzip2(),
@@ -248,6 +244,11 @@ fn open_headed<R: Read + Send + 'static>(head: Vec<u8>, source: R) -> Result<Ope
     };
     let decoder = Decoder::new(kind, Feed::new(whole, 0), codec, Layout::Members);
     settle(kind, Box::new(decoder))
+}
+
+fn settle_zip<R: Read + Send + 'static>(member: zipped::Member<R>) -> Result<Opened, Error> {
+    let (feed, codec, entry) = member;
+    settle(Kind::Zip, Box::new(Decoder::new(Kind::Zip, feed, codec, Layout::Entry(entry))))
 }
 
 /// Looks at the first decompressed bytes, so that an archive in an archive is refused at once.

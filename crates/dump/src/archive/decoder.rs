@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 
 use super::codec::{Codec, State};
-use super::feed::Feed;
+use super::feed::{Feed, Next};
 use super::zipped::Entry;
 use super::{Damaged, Flaw, Kind};
 
@@ -19,13 +19,6 @@ pub(super) enum Layout {
     Members,
     /// One member of a zip.
     Entry(Entry),
-}
-
-/// What is next in a file when a member has ended.
-pub(super) enum Next {
-    Member,
-    End,
-    Bad(Flaw),
 }
 
 pub(super) struct Decoder<R> {

@@ -4,6 +4,8 @@
 
 use std::io::{self, Read};
 
+use super::Flaw;
+
 /// How much compressed data is held. Larger than any zip header field (64 KiB).
 const INPUT_BYTES: usize = 128 * 1024;
 
@@ -14,6 +16,13 @@ pub(super) struct Feed<R> {
     end: usize,
     offset: u64,
     eof: bool,
+}
+
+/// What is next in a file when a member has ended.
+pub(super) enum Next {
+    Member,
+    End,
+    Bad(Flaw),
 }
 
 impl<R: Read> Feed<R> {

@@ -10,8 +10,7 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::codec::Codec;
-use super::decoder::{Decoder, Layout, Next};
-use super::feed::Feed;
+use super::feed::{Feed, Next};
 use super::{Damaged, Error, Flaw, Kind};
 
 /// How many names an error lists.
@@ -38,6 +37,9 @@ pub(super) struct Entry {
     expected: Option<Sums>,
     piped: bool,
 }
+
+/// A member to be decoded: the feed stands at its first byte.
+pub(super) type Member<R> = (Feed<R>, Codec, Entry);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Sums {
@@ -83,7 +85,7 @@ impl Entry {
 }
 
 /// Opens the one SQL file of a zip file.
-pub(super) fn open_seekable<R: Read + Seek>(mut source: R) -> Result<Decoder<R>, Error> {
+pub(super) fn open_seekable<R: Read + Seek>(mut source: R) -> Result<Member<R>, Error> {
     require_end_record(&mut source)?;
     let mut archive = ZipArchive::new(source).map_err(zip_error)?;
     let index = choose(&archive)?;
@@ -103,11 +105,11 @@ pub(super) fn open_seekable<R: Read + Seek>(mut source: R) -> Result<Decoder<R>,
     source.seek(SeekFrom::Start(data_start))?;
     let entry =
         Entry { name, data_start, crc: flate2::Crc::new(), expected: Some(sums), piped: false };
-    Ok(Decoder::new(Kind::Zip, Feed::new(source, data_start), codec, Layout::Entry(entry)))
+    Ok((Feed::new(source, data_start), codec, entry))
 }
 
 /// Opens the first file of a zip that comes through a pipe.
-pub(super) fn open_stream<R: Read>(mut feed: Feed<R>) -> Result<Decoder<R>, Error> {
+pub(super) fn open_stream<R: Read>(mut feed: Feed<R>) -> Result<Member<R>, Error> {
     if feed.fill_to(DESCRIPTOR.len())?.starts_with(DESCRIPTOR) {
         // The mark of an archive that was meant to be split and was not.
         feed.consume(DESCRIPTOR.len());
@@ -145,7 +147,7 @@ pub(super) fn open_stream<R: Read>(mut feed: Feed<R>) -> Result<Decoder<R>, Erro
     let expected = (!described).then_some(header.sums);
     let data_start = feed.offset();
     let entry = Entry { name, data_start, crc: flate2::Crc::new(), expected, piped: true };
-    Ok(Decoder::new(Kind::Zip, feed, codec, Layout::Entry(entry)))
+    Ok((feed, codec, entry))
 }
 
 fn codec_of(method: CompressionMethod, name: &str, compressed: u64) -> Result<Codec, Error> {

@@ -50,6 +50,7 @@ pub mod places;
 pub mod precheck;
 pub mod publish;
 pub mod reading;
+pub mod record;
 pub mod resume;
 pub mod session;
 pub mod snapshot;
@@ -191,7 +192,7 @@ impl Course for SqlServerCourse<'_> {
         let planned: Vec<(&Database, &Script)> = databases.iter().zip(&scripts).collect();
         let mut kept = self.inherit(&mut main, known, (&head, &planned), report).await?;
         self.make_all(&mut main, known, &planned, &mut kept, report).await?;
-        journal.describe(&mut main.session, &resume::entries(&planned, &head)).await?;
+        journal.describe(&mut main.session, &record::entries(&planned, &head)).await?;
         report.resumable = true;
         kept.release(target).await?;
         let readers = std::mem::take(&mut snapshot.readers);
@@ -268,7 +269,7 @@ impl Course for SqlServerCourse<'_> {
         for (database, (from, to)) in known.databases.iter().zip(&self.scope.options.databases) {
             report.objects += objects(database);
             for table in &database.tables {
-                let name = resume::full(table);
+                let name = record::full(table);
                 let is_cut = script::chunk::key(table).is_some();
                 let parts = table.bytes_estimated.div_ceil(self.scope.options.chunk_bytes).max(1);
                 let entry = TableReport {
@@ -359,7 +360,7 @@ impl<'a> SqlServerCourse<'a> {
         &self,
         main: &mut Conn,
         known: &Known,
-        (head, planned): (&Head, &resume::Planned<'_>),
+        (head, planned): (&Head, &record::Planned<'_>),
         report: &mut Report,
     ) -> Result<Inheritance> {
         let Scope { target, options, .. } = &self.scope;
@@ -432,7 +433,7 @@ impl<'a> SqlServerCourse<'a> {
         &self,
         main: &mut Conn,
         known: &Known,
-        planned: &resume::Planned<'_>,
+        planned: &record::Planned<'_>,
         kept: &mut Inheritance,
         report: &mut Report,
     ) -> Result<()> {
@@ -449,7 +450,7 @@ impl<'a> SqlServerCourse<'a> {
                 report.notes.extend(notes.into_iter().map(|note| about(database, &note)));
             }
             let is_there = |object: &str| {
-                let is_table = database.tables.iter().any(|table| resume::full(table) == object);
+                let is_table = database.tables.iter().any(|table| record::full(table) == object);
                 is_kept && (!is_table || kept.has(index, object))
             };
             let refused = staging::make(session, database, script, &is_there).await?;
@@ -485,7 +486,7 @@ impl<'a> SqlServerCourse<'a> {
         let (mut jobs, mut keys, mut inherited) = (Vec::new(), Vec::new(), Vec::new());
         for (index, database, t) in order {
             let (table, into) = (&database.tables[t], staging.of(index));
-            let name = resume::full(table);
+            let name = record::full(table);
             let has_keys = kept.has_keys(index, &name);
             let read = names.get(index).unwrap_or(&database.name);
             // By the name that was asked for: the server may spell it otherwise.

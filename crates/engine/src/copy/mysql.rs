@@ -43,6 +43,7 @@ pub mod objects;
 pub mod plan;
 pub mod precheck;
 pub mod publish;
+pub mod record;
 pub mod rename;
 pub mod replica;
 pub mod resume;
@@ -162,7 +163,7 @@ impl Course for MySqlCourse<'_> {
         journal.open(&mut main).await?;
         let head = Head::new(there.server_identity(), &options.databases);
         let mut kept = self.inherit(&mut main, known, (&head, &databases), report).await?;
-        journal.describe(&mut main, &resume::entries(&databases, &head)).await?;
+        journal.describe(&mut main, &record::entries(&databases, &head)).await?;
         report.resumable = true;
         let makes = self.make_all(&mut main, known, (&databases, &mut kept), report).await?;
         kept.release(&mut main, target).await?;

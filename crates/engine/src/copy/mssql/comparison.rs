@@ -6,7 +6,7 @@
 use super::carrier::SqlServer;
 use super::job::Job;
 use super::watcher::Watcher;
-use super::{catalog, definitions, facts, precheck, resume, session, snapshot};
+use super::{catalog, definitions, facts, precheck, record, session, snapshot};
 use crate::copy::comparison::{self, Shapes, check_tables};
 use crate::copy::report::Report;
 use crate::copy::scope::Scope;
@@ -74,7 +74,7 @@ pub async fn compare(scope: &Scope<'_>, report: &mut Report) -> Result<()> {
 
 /// What both sides must have alike.
 fn shapes(database: &Database) -> Shapes {
-    database.tables.iter().map(|table| (resume::full(table), columns(table))).collect()
+    database.tables.iter().map(|table| (record::full(table), columns(table))).collect()
 }
 
 /// Names and types of the columns that are compared.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::places::Places;
 use super::publish::{self, Place};
-use super::resume::Entry;
+use super::record::Entry;
 use super::session::{Conn, Mark};
 use super::{answer, database, session};
 use crate::copy::journal::{self, Journals};

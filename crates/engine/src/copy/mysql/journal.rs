@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 
 use super::objects::Making;
 use super::publish::{self, Place};
+use super::record::Entry;
 use super::rename::Renaming;
-use super::resume::Entry;
 use super::session;
 use crate::copy::journal::{self, Journals};
 use crate::copy::past::{Head, Past, Repaired, Settled, Shown, Wait, Written};

@@ -8,11 +8,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::catalog::{self, Database};
 use super::journal::{self, Journal, MySqlJournals};
 use super::objects::{self, Placed};
+use super::record::{Entry, shape};
 use super::table::Table;
 use super::{plan, precheck};
 use crate::copy::journal::{Dead, claim as claim_dead};
@@ -31,15 +30,6 @@ pub const TABLES_WAIT_SECS: u32 = 3600;
 /// Tables that change places in one statement.
 const MOVES_MAX: usize = 500;
 
-/// What a copy writes down about itself: all its tables, and at last [`Head`].
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Entry {
-    /// The number of its database, and what the source told of it.
-    Table(usize, Box<Table>),
-    /// Ends the list.
-    Head(Head),
-}
-
 /// What is taken over.
 #[derive(Debug, Default)]
 pub struct Inheritance {
@@ -56,21 +46,6 @@ struct Inherited {
     schema: String,
     /// Its keys were built; known once it is adopted.
     has_keys: bool,
-}
-
-/// What a copy writes down about itself.
-pub fn entries(databases: &[Database], head: &Head) -> Vec<Entry> {
-    let tables = databases.iter().enumerate().flat_map(|(index, database)| {
-        let shapes = database.tables.iter().map(shape);
-        shapes.map(move |table| Entry::Table(index, Box::new(table)))
-    });
-    tables.chain([Entry::Head(head.clone())]).collect()
-}
-
-/// A table without what changes by itself; that it has a counter does not.
-fn shape(table: &Table) -> Table {
-    let auto_increment = table.auto_increment.map(|_next| 0);
-    Table { auto_increment, rows_estimated: 0, bytes_estimated: 0, ..table.clone() }
 }
 
 /// Finds what there is to take over, undoes what of it was being published, and holds its locks.
