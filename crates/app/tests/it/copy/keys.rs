@@ -104,8 +104,9 @@ fn check_parts(flavor: Flavor) {
     std::fs::write(&file, script).unwrap();
     let outcome = pair.source.import_stock(None, &file).unwrap();
     assert_eq!(outcome.exit, 0, "{}", outcome.message);
-    for chunk_bytes in ["1", "700", "5000"] {
-        let ended = pair.copy("k", &["--replace", "--chunk-bytes", chunk_bytes, "--json"]);
+    for (chunk_bytes, verify) in [("1", "checksum"), ("700", "rows"), ("5000", "checksum")] {
+        let cut = ["--replace", "--chunk-bytes", chunk_bytes, "--verify", verify, "--json"];
+        let ended = pair.copy("k", &cut);
         ended.check(0, &[]);
         let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
         for index in 0..KEYS.len() {
