@@ -101,7 +101,7 @@ pub struct Selection<'a> {
 
 /// One row's cells.
 #[derive(Debug)]
-pub struct Cells(Vec<Value>);
+pub struct Cells(Row);
 
 /// Stops what a connection does, from outside. Stays valid when the connection is gone.
 #[derive(Debug, Clone)]
@@ -325,7 +325,7 @@ impl Selection<'_> {
     /// The next row; `None` once the server has said that there are no more.
     pub async fn next(&mut self) -> Result<Option<Cells>> {
         match self.result.next().await {
-            Ok(Some(row)) => Ok(Some(Cells(row.unwrap()))),
+            Ok(Some(row)) => Ok(Some(Cells(row))),
             Ok(None) => {
                 *self.is_broken = false;
                 Ok(None)
@@ -342,8 +342,8 @@ impl Selection<'_> {
 impl Cells {
     /// The cells in order; `None` is NULL.
     pub fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
-        self.0.iter().map(|value| match value {
-            Value::Bytes(bytes) => Some(bytes.as_slice()),
+        (0..self.0.len()).map(|index| match self.0.as_ref(index) {
+            Some(Value::Bytes(bytes)) => Some(bytes.as_slice()),
             // The text protocol gives nothing else.
             _ => None,
         })

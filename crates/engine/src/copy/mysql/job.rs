@@ -53,7 +53,7 @@ impl Job {
         let load = way.load && table.stored().next().is_some();
         let (form, statement) = match load {
             true => (
-                Form::Load,
+                Form::load(&table),
                 format!(
                     "LOAD DATA LOCAL INFILE 'rows' INTO TABLE {name} CHARACTER SET binary FIELDS \
                      TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' {}",

@@ -9,8 +9,8 @@ use super::table::Table;
 /// In which form a table's rows are written.
 #[derive(Clone, Debug)]
 pub enum Form {
-    /// `LOAD DATA LOCAL`.
-    Load,
+    /// `LOAD DATA LOCAL`; of each column whether its text may hold what has to be escaped.
+    Load(Vec<bool>),
     /// `INSERT … VALUES`, with the way in which each column's values are written.
     Insert(Vec<Written>),
 }
@@ -36,6 +36,11 @@ pub struct Batch {
 }
 
 impl Form {
+    /// The LOAD DATA form of a table.
+    pub fn load(table: &Table) -> Form {
+        Form::Load(table.stored().map(|column| !column.is_plain()).collect())
+    }
+
     /// The INSERT form of a table.
     pub fn insert(table: &Table) -> Form {
         let written = table.stored().map(|column| {
@@ -55,18 +60,23 @@ impl Batch {
     /// Adds a row.
     pub fn push<'a>(&mut self, form: &Form, cells: impl Iterator<Item = Option<&'a [u8]>>) {
         match form {
-            Form::Load => load_row(&mut self.text, cells),
+            Form::Load(escaped) => load_row(&mut self.text, escaped, cells),
             Form::Insert(written) => insert_row(&mut self.text, written, cells),
         }
         self.rows += 1;
     }
 }
 
-fn load_row<'a>(out: &mut Vec<u8>, cells: impl Iterator<Item = Option<&'a [u8]>>) {
+fn load_row<'a>(
+    out: &mut Vec<u8>,
+    escaped: &[bool],
+    cells: impl Iterator<Item = Option<&'a [u8]>>,
+) {
     let start = out.len();
-    for cell in cells {
+    for (cell, is_escaped) in cells.zip(escaped) {
         match cell {
-            Some(value) => escape(out, value),
+            Some(value) if *is_escaped => escape(out, value),
+            Some(value) => out.extend_from_slice(value),
             None => out.extend_from_slice(b"\\N"),
         }
         out.push(b'\t');
@@ -169,8 +179,9 @@ mod tests {
     fn special_bytes_are_escaped_and_nothing_else() {
         let long = [b"x".repeat(70), b"\t\\\n\0\r".to_vec()].concat();
         let rows: [&[Option<&[u8]>]; 2] = [&[Some(b"a\tb\\"), None, Some(b"")], &[Some(&long)]];
+        let form = Form::Load(vec![true, false, true]);
         let expected = format!("a\\\tb\\\\\t\\N\t\n{}\\\t\\\\\\\n\0\r\n", "x".repeat(70));
-        assert_eq!(text(&Form::Load, &rows), expected);
+        assert_eq!(text(&form, &rows), expected);
     }
 
     #[test]

@@ -285,6 +285,13 @@ impl Column {
         NUMBERS.contains(&self.data_type.as_str()) || self.is_ordinal()
     }
 
+    /// Whether its text has digits, letters and punctuation only, of which a backslash is none.
+    pub fn is_plain(&self) -> bool {
+        const WORDS: [&str; 7] =
+            ["date", "datetime", "timestamp", "time", "uuid", "inet4", "inet6"];
+        self.is_number() || WORDS.contains(&self.data_type.as_str())
+    }
+
     /// Whether an INSERT writes it as text rather than bytes.
     pub fn is_text(&self) -> bool {
         matches!(self.data_type.as_str(), "json" | "uuid" | "inet4" | "inet6")

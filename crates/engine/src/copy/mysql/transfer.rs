@@ -22,7 +22,7 @@ pub async fn read(
     let mut batch = Batch::default();
     while let Some(cells) = selection.next().await? {
         let is_full = match &job.form {
-            Form::Load => batch.text.len() >= job.batch_bytes,
+            Form::Load(_) => batch.text.len() >= job.batch_bytes,
             // A statement is not to become too long for the target because of its last row.
             Form::Insert(_) => batch.text.len() + written_max(&cells) > job.batch_bytes,
         };
@@ -50,7 +50,7 @@ pub async fn write(writer: &mut Conn, job: &Job, batch: Batch) -> Result<Written
         // A LOAD DATA that is cut keeps what it has got, so it needs a transaction.
         writer.query(b"START TRANSACTION").await?;
         let outcome = match &job.form {
-            Form::Load => load(writer, job, text.clone(), rows).await,
+            Form::Load(_) => load(writer, job, text.clone(), rows).await,
             Form::Insert(_) => insert(writer, job, &text, rows).await,
         };
         match outcome {
