@@ -19,17 +19,6 @@ pub struct Check {
     pub chunk: Chunk,
     /// Not only counted.
     pub digest: bool,
-    /// What the source need not count again.
-    pub counted: Option<Counted>,
-}
-
-/// What the source has counted of the rows when they were cut into chunks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// How many.
-    pub rows: u64,
-    /// All others.
-    pub rest: Chunk,
 }
 
 /// What a side says of a chunk.

@@ -15,14 +15,12 @@ pub struct Chunk {
     pub condition: Option<String>,
     /// The key along which it was cut.
     pub key: Option<String>,
-    /// How many rows the source has in it, where the walk has counted them.
-    pub rows: Option<u64>,
 }
 
 impl Chunk {
     /// All rows of a table.
     pub fn whole() -> Chunk {
-        Chunk { number: 0, condition: None, key: None, rows: None }
+        Chunk { number: 0, condition: None, key: None }
     }
 
     /// ` WHERE …`, or nothing.

@@ -123,7 +123,7 @@ async fn sift_all<C: Carrier>(
             return Ok((found, reader));
         };
         let job = &jobs[index];
-        let check = Check { job: index, chunk, digest: true, counted: None };
+        let check = Check { job: index, chunk, digest: true };
         let kept = sift::<C>(&mut reader, &mut writer, job, check)
             .await
             .map_err(|error| error.in_table(Some(job.source()), job.table()))?;

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::arrival::Arrived;
 use super::carrier::{Carrier, Task};
-use super::check::{Check, Counted, Sum};
+use super::check::Check;
 use super::chunk::Chunk;
 use super::report::{Difference, Verified};
 use super::throttle::Throttle;
@@ -29,21 +29,12 @@ pub fn checks(jobs: &[impl Task], tables: &[Arrived], wanted: Verified) -> Vec<C
                 job,
                 chunk: chunk.clone(),
                 digest,
-                counted: None,
             }));
         } else if digest || wanted == Verified::Rows {
-            let counted = if digest { None } else { counted(table) };
-            checks.push(Check { job, chunk: Chunk::whole(), digest, counted });
+            checks.push(Check { job, chunk: Chunk::whole(), digest });
         }
     }
     checks
-}
-
-/// What the walk has counted: all chunks but the last.
-fn counted(table: &Arrived) -> Option<Counted> {
-    let (rest, others) = table.chunks.split_last()?;
-    let rows = others.iter().map(|chunk| chunk.rows).sum::<Option<u64>>()?;
-    Some(Counted { rows, rest: rest.clone() })
 }
 
 /// Compares over pairs of connections: the source's, the target's. Gives the differences, and the
@@ -87,7 +78,7 @@ async fn compare_all<C: Carrier>(
         throttle.clear().await?;
         let job = &jobs[check.job];
         let (there, here) = tokio::join!(
-            sum_there::<C>(&mut source, job, &check),
+            C::sum(&mut source, job, Side::Source, &check),
             C::sum(&mut target, job, Side::Target, &check),
         );
         let there = there
@@ -105,16 +96,6 @@ async fn compare_all<C: Carrier>(
     }
 }
 
-/// What the source says, now and while it was read.
-async fn sum_there<C: Carrier>(source: &mut C::Conn, job: &C::Job, check: &Check) -> Result<Sum> {
-    let Some(Counted { rows, rest }) = &check.counted else {
-        return C::sum(source, job, Side::Source, check).await;
-    };
-    let rest = Check { chunk: rest.clone(), counted: None, ..*check };
-    let sum = C::sum(source, job, Side::Source, &rest).await?;
-    Ok(Sum { rows: rows + sum.rows, ..sum })
-}
-
 /// How many rows a chunk has, if both sides have the same ones.
 pub async fn rows_if_same<C: Carrier>(
     source: &mut C::Conn,
@@ -128,27 +109,4 @@ pub async fn rows_if_same<C: Carrier>(
     );
     let (there, here) = (there.map_err(|error| error.on(Side::Source))?, here?);
     Ok((there == here).then_some(here.rows))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(chunks: &[Option<u64>], expected: Option<u64>) {
-        let chunk =
-            |(number, rows): (usize, &Option<u64>)| Chunk { number, rows: *rows, ..Chunk::whole() };
-        let chunks: Vec<Chunk> = chunks.iter().enumerate().map(chunk).collect();
-        let table = Arrived { chunks, ..Arrived::default() };
-        let rest = table.chunks.last().cloned();
-        let expected = expected.zip(rest).map(|(rows, rest)| Counted { rows, rest });
-        assert_eq!(counted(&table), expected);
-    }
-
-    #[test]
-    fn all_but_the_last_chunk_are_counted_by_the_walk_or_none() {
-        check(&[Some(3), Some(3), None], Some(6));
-        check(&[None], Some(0));
-        check(&[None, Some(3), None], None);
-        check(&[], None);
-    }
 }

@@ -2,8 +2,8 @@
 //! tables load.
 //!
 //! Promises: only tables that this run's file made give up keys, each at most once, or get those late
-//! that the file adds to them; builds begin in file order, several at a time, the keys of all asked-for tables before their foreign keys; what
-//! could not be built is kept with its error. When a build may begin and who has to wait for it is the
+//! that the file adds to them; builds begin in file order, several at a time, the keys of all
+//! asked-for tables before their foreign keys; what could not be built is kept with its error. When a build may begin and who has to wait for it is the
 //! dispatcher's to say (`dispatch/indexing.rs`).
 //!
 //! A build takes the table's metadata lock, and on its way that of tables tied to it by foreign

@@ -51,8 +51,7 @@ impl Walk {
         };
         let upper = upper.filter(|upper| Some(upper) != self.lower.as_ref());
         let condition = key.condition(self.lower.as_ref(), upper.as_ref());
-        let chunk =
-            Chunk { number: self.number, condition, key: Some(key.index.clone()), rows: None };
+        let chunk = Chunk { number: self.number, condition, key: Some(key.index.clone()) };
         self.number += 1;
         self.is_over = upper.is_none();
         self.lower = upper;

@@ -64,9 +64,7 @@ impl Walk {
             (Some(one), None) | (None, Some(one)) => Some(one),
             (Some(above), Some(upto)) => Some(format!("{above} AND {upto}")),
         };
-        // The step, and the row that it led to.
-        let rows = upper.as_ref().map(|_bound| self.step + 1);
-        let chunk = Chunk { number: self.number, condition, key: Some(key.clone()), rows };
+        let chunk = Chunk { number: self.number, condition, key: Some(key.clone()) };
         self.number += 1;
         self.is_over = upper.is_none();
         self.lower = upper;
