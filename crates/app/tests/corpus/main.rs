@@ -1,6 +1,6 @@
 //! `make corpus`: every real dump of a corpus folder through the stock client and through dbferry,
-//! serial and parallel, on MariaDB and on MySQL. A line per file, a total, exit code 1 on any
-//! difference.
+//! serial and over 1, 2, 4 and 8 lanes, on MariaDB and on MySQL. A line per file, a total, exit code
+//! 1 on any difference.
 //!
 //! Arguments: the corpus folder, then parts of file names to choose by. Without arguments it only
 //! says so: `cargo test` without a corpus must not fail, and this is no test of its own then.
@@ -16,6 +16,15 @@ use sandbox::{Flavor, Server};
 #[path = "../it/sameness.rs"]
 #[expect(dead_code, reason = "shared with the integration tests")]
 mod sameness;
+
+/// Small batches bring small files to the lanes.
+const MODES: [&[&str]; 5] = [
+    &["--serial"],
+    &["--threads", "1"],
+    &["--threads", "2", "--batch-bytes", "4000"],
+    &["--threads", "4", "--batch-bytes", "4000"],
+    &["--threads", "8", "--batch-bytes", "4000"],
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> =
@@ -73,7 +82,7 @@ fn check(server: &Server, file: &Path) -> bool {
         None if oracle.outcome.exit != 0 => "error".to_owned(),
         None => "ok".to_owned(),
     };
-    for mode in sameness::MODES {
+    for mode in MODES {
         let imported = sameness::imported(server, &plain, mode);
         if let Some(difference) = sameness::difference(&oracle, &imported) {
             same = false;
