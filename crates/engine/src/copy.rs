@@ -40,6 +40,7 @@ pub mod past;
 pub mod report;
 pub mod request;
 pub mod scope;
+pub mod share;
 pub mod sift;
 pub mod staging;
 pub mod throttle;

@@ -87,6 +87,9 @@ pub trait Carrier: Clone + Debug + Send + Sync + 'static {
     /// Bytes of a batch, for the throttle and the report.
     fn bytes(batch: &Self::Batch) -> u64;
 
+    /// Whether the target makes the keys of a table with one thread, which the lanes then make room for.
+    fn makes_keys_alone(&self) -> bool;
+
     /// What a connection needs before it makes keys.
     fn prepare_keys(&self, conn: &mut Self::Conn) -> impl Future<Output = Result<()>> + Send;
 

@@ -15,6 +15,7 @@ use super::carrier::{Carrier, Task};
 use super::chunk::Chunk;
 use super::connections::Connections;
 use super::lane::{self, Shared};
+use super::share::Share;
 use super::sift::Part;
 use super::throttle::Throttle;
 use crate::error::{Error, ErrorKind, Result, Side};
@@ -91,9 +92,18 @@ pub async fn run<C: Carrier>(parts: Parts<C>) -> Result<Rows<C>> {
     let (teller, told) = mpsc::channel(TOLD_MAX);
     let (to_build, builds) = mpsc::channel(jobs.len().max(1));
     let queue = Arc::new(Mutex::new(queue));
-    let (told_by, throttled) = (teller.clone(), throttle.clone());
-    let shared: Shared<C> =
-        Shared { jobs: Arc::clone(&jobs), queue, told: told_by, throttle: throttled, progress };
+    let share = match carrier.makes_keys_alone() {
+        true => Share::of(readers.len()),
+        false => Share::unlimited(),
+    };
+    let shared: Shared<C> = Shared {
+        jobs: Arc::clone(&jobs),
+        queue,
+        told: teller.clone(),
+        throttle: throttle.clone(),
+        share: share.clone(),
+        progress,
+    };
 
     let (mut lanes, mut builders) = (JoinSet::new(), Builders { tasks: JoinSet::new() });
     let builds = Arc::new(Mutex::new(builds));
@@ -107,7 +117,7 @@ pub async fn run<C: Carrier>(parts: Parts<C>) -> Result<Rows<C>> {
         connections.watch(C::kill(&builder));
         builders.tasks.spawn(build(
             (carrier.clone(), builder),
-            throttle.clone(),
+            (throttle.clone(), share.clone()),
             Arc::clone(&builds),
             (Arc::clone(&jobs), Arc::clone(&keys)),
         ));
@@ -119,6 +129,7 @@ pub async fn run<C: Carrier>(parts: Parts<C>) -> Result<Rows<C>> {
         or_tell(walked, &teller).await
     });
     let tables = follow(told, &mut builders, &keys, to_build).await?;
+    share.rows_are_in();
     let pairs = lanes.join_all().await.into_iter().flatten().collect();
     Ok(Rows { tables, pairs, builders })
 }
@@ -203,7 +214,7 @@ async fn walk<C: Carrier>(
 /// Builds the keys of tables as their numbers come; how long each took.
 async fn build<C: Carrier>(
     (carrier, mut conn): (C, C::Conn),
-    throttle: Throttle,
+    (throttle, share): (Throttle, Share),
     builds: Arc<Mutex<mpsc::Receiver<usize>>>,
     (jobs, keys): (Arc<Vec<C::Job>>, Arc<Keys>),
 ) -> Result<Vec<(usize, Duration)>> {
@@ -216,6 +227,7 @@ async fn build<C: Carrier>(
             return Ok(took);
         };
         throttle.clear().await?;
+        let _place = share.to_build().await;
         let began = Instant::now();
         for statement in &keys[index] {
             let job = &jobs[index];

@@ -14,6 +14,7 @@ use super::arrival::{News, Told};
 use super::carrier::{Carrier, Task, Written};
 use super::chunk::Chunk;
 use super::outlet::{self, Outlet, Step};
+use super::share::Share;
 use super::throttle::Throttle;
 use crate::error::{Result, Side};
 use crate::run::progress::Progress;
@@ -37,6 +38,8 @@ pub struct Shared<C: Carrier> {
     pub told: Sender<Told>,
     /// Says when a batch may go.
     pub throttle: Throttle,
+    /// Says how many batches may go at once.
+    pub share: Share,
     /// Counted as batches are committed.
     pub progress: Arc<Progress>,
 }
@@ -48,6 +51,7 @@ impl<C: Carrier> Clone for Shared<C> {
             queue: Arc::clone(&self.queue),
             told: self.told.clone(),
             throttle: self.throttle.clone(),
+            share: self.share.clone(),
             progress: Arc::clone(&self.progress),
         }
     }
@@ -102,6 +106,7 @@ async fn write_all<C: Carrier>(
                 let batch_bytes = C::bytes(&batch);
                 shared.throttle.pass(batch_bytes).await?;
                 shared.progress.set_activity(format!("{}.{}", job.source(), job.table()));
+                let _place = shared.share.to_write().await;
                 let written: Written = C::write(writer, job, batch)
                     .await
                     .map_err(|error| error.in_table(Some(job.source()), job.table()))?;

@@ -64,6 +64,10 @@ impl Carrier for SqlServer {
         batch.bytes.len() as u64
     }
 
+    fn makes_keys_alone(&self) -> bool {
+        false
+    }
+
     async fn prepare_keys(&self, conn: &mut Conn) -> Result<()> {
         conn.wait_for_locks(session::LOCK_WAIT_SECONDS).await
     }

@@ -71,6 +71,10 @@ impl Carrier for MySqlCarrier {
         batch.text.len() as u64
     }
 
+    fn makes_keys_alone(&self) -> bool {
+        self.flavor == Flavor::MariaDb
+    }
+
     async fn prepare_keys(&self, conn: &mut Conn) -> Result<()> {
         if self.flavor == Flavor::MySql {
             // Old versions do not know it.
