@@ -158,6 +158,10 @@ pub struct Table {
     /// [`DEFINITIONS_BYTES_MAX`], and if it is not UTF-8.
     #[serde(skip)]
     pub definition: Option<Box<str>>,
+    /// By later ALTER TABLE that adds keys and does nothing else: the keys, as they are written. With
+    /// the definition's limit.
+    #[serde(skip)]
+    pub added_keys: Vec<Vec<String>>,
 }
 
 /// A view, routine, trigger, event, sequence or account.

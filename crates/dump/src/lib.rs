@@ -14,6 +14,7 @@ pub mod rules;
 pub mod hazard;
 pub mod index;
 
+pub mod alteration;
 pub mod command;
 pub mod insert;
 pub mod reader;

@@ -2,6 +2,7 @@
 //! changes nothing.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -122,18 +123,58 @@ fn the_keys_that_wait_are_foreseen_by_name() {
         assert!(dump.status.success(), "{}", text(&dump.stderr));
         server.sql("DROP DATABASE shop").unwrap();
 
-        let small = ["--json", "--threads", "2", "--batch-bytes", "2000"];
-        let planned = names(&dry_run(&file, &server.url(None), &small));
-        let mut import = dbferry();
-        import.args(["import", "--no-progress", "--to", &server.url(None)]).arg(&file).args(small);
-        let imported = import.output().unwrap();
-        assert!(imported.status.success(), "{}", text(&imported.stderr));
-        let imported = names(&imported);
-        assert_eq!(planned, imported, "{flavor:?}");
+        let imported = foreseen_and_imported(&file, &server.url(None));
         assert_eq!(imported["shop.zone"], ["by_name"]);
         assert!(imported["shop.item"].contains(&"by_odd".to_owned()), "{imported:?}");
         assert_eq!(imported.len(), 2, "{imported:?}");
     }
+}
+
+#[test]
+fn the_keys_that_the_file_adds_later_are_foreseen_by_name() {
+    let mut file = String::new();
+    for name in ["plain", "own", "twice", "odd"] {
+        let keys = if name == "own" { ",\n  PRIMARY KEY (`id`),\n  KEY `n` (`n`)" } else { "" };
+        let columns = "`id` int NOT NULL,\n  `n` int DEFAULT NULL,\n  `v` varchar(60) DEFAULT NULL";
+        let table = format!("CREATE TABLE `{name}` (\n  {columns}{keys}\n) ENGINE=InnoDB");
+        writeln!(file, "{table} DEFAULT CHARSET=utf8mb4;").unwrap();
+        for id in 0..200 {
+            writeln!(file, "INSERT INTO `{name}` VALUES ({id}, {id}, 'word {id}');").unwrap();
+        }
+    }
+    file.push_str(
+        "ALTER TABLE `plain`\n  ADD PRIMARY KEY (`id`),\n  ADD UNIQUE KEY `one` (`n`),\n  ADD KEY `v` (`v`(10)),\n  \
+         ADD KEY `both` (`n`,`v`);\n\
+         ALTER TABLE `own`\n  ADD KEY `v` (`v`);\n\
+         ALTER TABLE `twice`\n  ADD PRIMARY KEY (`id`);\nALTER TABLE `twice`\n  ADD KEY `v` (`v`);\n\
+         ALTER TABLE `odd`\n  ADD FULLTEXT KEY `words` (`v`);\n",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("added.sql");
+    std::fs::write(&path, file).unwrap();
+    for flavor in Flavor::ALL {
+        let server = Server::start_with(flavor, &crate::sameness::options()).unwrap();
+        server.sql("CREATE DATABASE shop").unwrap();
+        let imported = foreseen_and_imported(&path, &server.url(Some("shop")));
+        assert_eq!(imported["shop.plain"], ["v", "both"]);
+        assert_eq!(imported["shop.twice"], ["v"]);
+        assert!(imported["shop.own"].contains(&"n".to_owned()), "{imported:?}");
+        assert_eq!(imported.len(), 3, "{imported:?}");
+    }
+}
+
+/// The keys that an import lets wait, by table; they are those that its plan names.
+#[track_caller]
+fn foreseen_and_imported(file: &Path, url: &str) -> BTreeMap<String, Vec<String>> {
+    let small = ["--json", "--threads", "2", "--batch-bytes", "2000"];
+    let planned = names(&dry_run(file, url, &small));
+    let mut import = dbferry();
+    import.args(["import", "--no-progress", "--to", url]).arg(file).args(small);
+    let output = import.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let imported = names(&output);
+    assert_eq!(planned, imported);
+    imported
 }
 
 /// By table: the keys that wait, of a plan's or a report's document. Tables without any are left out.

@@ -221,7 +221,7 @@ impl Scan {
             self.catalog.set_traits(text, class, self.rules, self.target, substitution);
         }
         if class.kind == Kind::Table && class.action == Action::Alter {
-            self.catalog.add_foreign_keys(text, class, self.rules, self.target);
+            self.catalog.add_keys(text, class, self.rules, self.target);
         }
     }
 

@@ -29,7 +29,6 @@ use builders::{Builders, Built, Job};
 use deferral::{Addition, Deferral, Reason};
 use sight::{Created, MENTIONED_MAX, Waiting, may_be};
 
-pub mod alteration;
 pub mod builder;
 pub mod builders;
 pub mod deferral;

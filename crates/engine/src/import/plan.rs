@@ -274,7 +274,9 @@ fn of_table(look: &Look<'_>) -> TablePlan {
     let deferred_indexes = match &table.definition {
         _ if !may_defer => Some(Vec::new()),
         // With checks on, what they refer to has to be there; that is not looked for here.
-        Some(text) => deferral::foreseen(text, !table.loading.foreign_key_checks),
+        Some(text) => {
+            deferral::foreseen(text, &table.added_keys, !table.loading.foreign_key_checks)
+        }
         None => None,
     };
     TablePlan {

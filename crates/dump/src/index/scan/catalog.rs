@@ -12,6 +12,7 @@ use super::super::{
     CharacterSet, ColumnLists, DEFINITIONS_BYTES_MAX, Database, DumpIndex, OBJECTS_MAX, Object,
     SETTINGS_MAX, Setting, Table,
 };
+use crate::alteration::{Change, alteration};
 use crate::hazard::{self, Code, Hazards};
 use crate::insert::Head;
 use crate::reader::Place;
@@ -43,6 +44,7 @@ pub(super) struct Entry {
     /// The AUTO_INCREMENT column in its definition.
     auto_increment: Option<Vec<u8>>,
     definition: Option<Box<str>>,
+    added_keys: Vec<Vec<String>>,
 }
 
 impl Entry {
@@ -66,6 +68,7 @@ impl Entry {
             loading: Loading::default(),
             auto_increment: None,
             definition: None,
+            added_keys: Vec::new(),
         }
     }
 
@@ -110,8 +113,20 @@ impl Entry {
             column_lists,
             loading: self.loading,
             definition: self.definition,
+            added_keys: self.added_keys,
         }
     }
+
+    /// Gives up the text of its definition, and what was added to it; how many bytes that was.
+    fn take_definition(&mut self) -> usize {
+        let definition = self.definition.take().map_or(0, |text| text.len());
+        definition + self.added_keys.drain(..).map(|keys| bytes_of(&keys)).sum::<usize>()
+    }
+}
+
+/// What a statement's keys take.
+fn bytes_of(keys: &[String]) -> usize {
+    keys.iter().map(|key| size_of::<Vec<String>>() + size_of::<String>() + key.len()).sum()
 }
 
 /// Objects of one kind, by name; the last definition counts.
@@ -306,13 +321,14 @@ impl Catalog {
         let kept = kept.filter(|kept| self.definition_bytes + kept.len() <= DEFINITIONS_BYTES_MAX);
         let before = self.definition_bytes + kept.as_ref().map_or(0, |kept| kept.len());
         let entry = self.table(object.schema.as_deref(), &object.name, place);
-        let replaced = std::mem::replace(&mut entry.definition, kept);
+        let replaced = entry.take_definition();
+        entry.definition = kept;
         entry.defined_line = Some(place.line);
         entry.temporary = class.temporary;
         entry.engine = facts.engine;
         entry.has_binary |= facts.has_binary;
         entry.storage = facts.storage;
-        self.definition_bytes = before - replaced.map_or(0, |text| text.len());
+        self.definition_bytes = before - replaced;
     }
 
     /// Keeps what a definition says about how rows come.
@@ -339,19 +355,21 @@ impl Catalog {
         entry.loading.no_engine_substitution = no_engine_substitution;
     }
 
-    /// Takes the foreign keys of an ALTER TABLE.
-    pub(super) fn add_foreign_keys(
-        &mut self,
-        text: &[u8],
-        class: &Class,
-        rules: Rules,
-        target: Target,
-    ) {
+    /// Takes the keys and foreign keys of an ALTER TABLE.
+    pub(super) fn add_keys(&mut self, text: &[u8], class: &Class, rules: Rules, target: Target) {
         let Some(key) = class.object.as_ref().map(|object| self.key(object)) else { return };
         let entry = self.places.get(&key).and_then(|&at| self.tables.get_mut(at)?.as_mut());
-        if let Some(entry) = entry {
-            entry.loading.foreign_keys |=
-                Tokens::new(text, rules, target).any(|spanned| spanned.token.is("REFERENCES"));
+        let Some(entry) = entry else { return };
+        entry.loading.foreign_keys |=
+            Tokens::new(text, rules, target).any(|spanned| spanned.token.is("REFERENCES"));
+        let adding = alteration(class, text, rules, target);
+        let adding = adding.filter(|found| found.change == Change::AddsKeys);
+        if let (Some(adding), true) = (adding, entry.definition.is_some()) {
+            let bytes = bytes_of(&adding.keys);
+            if self.definition_bytes + bytes <= DEFINITIONS_BYTES_MAX {
+                self.definition_bytes += bytes;
+                entry.added_keys.push(adding.keys);
+            }
         }
     }
 
@@ -359,8 +377,8 @@ impl Catalog {
     fn forget_placeholder(&mut self, key: &Key) {
         let Some(&at) = self.places.get(key) else { return };
         if self.tables[at].as_ref().is_some_and(|entry| entry.statements == 0) {
-            let gone = self.tables[at].take().and_then(|entry| entry.definition);
-            self.definition_bytes -= gone.map_or(0, |text| text.len());
+            let gone = self.tables[at].take().map_or(0, |mut entry| entry.take_definition());
+            self.definition_bytes -= gone;
             self.places.remove(key);
         }
     }

@@ -7,10 +7,11 @@
 
 use std::sync::Arc;
 
+use dump::alteration::{Alteration, Change, alteration};
+
 use super::{Dispatcher, Ended};
 use crate::error::ErrorKind;
 use crate::import::feed::Single;
-use crate::import::indexes::alteration::{Alteration, Change, alteration};
 use crate::import::indexes::deferral::{Addition, Deferral};
 use crate::import::session::SessionState;
 use crate::run::failpoint;

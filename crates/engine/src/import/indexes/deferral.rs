@@ -203,19 +203,26 @@ fn alone(definition: &Definition) -> Circumstances {
     }
 }
 
-/// The names that [`plan`] will most likely give for the definition in a dump, if it is written as servers
-/// tell it; `None` if it is not, an empty list if nothing waits.
-pub fn foreseen(text: &str, parents_at_hand: bool) -> Option<Vec<String>> {
+/// The names that [`plan`] and [`addition`] will most likely give for the definition in a dump and the keys
+/// that are added to it later, a list for each statement, if they are written as servers tell them; `None`
+/// if they are not, an empty list if nothing waits.
+pub fn foreseen(text: &str, added: &[Vec<String>], parents_at_hand: bool) -> Option<Vec<String>> {
     let told = text.trim_end().trim_end_matches(';');
-    let told = match told.strip_prefix("CREATE TABLE IF NOT EXISTS ") {
+    let mut told = match told.strip_prefix("CREATE TABLE IF NOT EXISTS ") {
         Some(rest) => format!("CREATE TABLE {rest}"),
         None => told.to_owned(),
     };
+    let names_of = |planned: Result<Deferral, Reason>| planned.map(|plan| plan.names);
     let definition = definition::parse(&told)?;
-    let names: BTreeSet<String> = definition.keys.into_iter().map(|key| key.name).collect();
-    let named = names.iter().map(|name| name.to_lowercase()).collect();
-    let circumstances = Circumstances { catalogue: names, named, parents_at_hand };
-    Some(plan("", "", &told, &circumstances).map_or_else(|_reason| Vec::new(), |plan| plan.names))
+    let circumstances = Circumstances { parents_at_hand, ..alone(&definition) };
+    let mut names = names_of(plan("", "", &told, &circumstances)).unwrap_or_default();
+    for keys in added {
+        let before = std::mem::take(&mut told);
+        told = definition::with_keys(&before, keys)?;
+        let planned = addition("", "", &before, &told, 0).map(|addition| addition.deferral);
+        names.extend(names_of(planned).unwrap_or_default());
+    }
+    Some(names)
 }
 
 /// The keys that may wait. Servers list normal keys in the order of their making, so only the last

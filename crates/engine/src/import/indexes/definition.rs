@@ -136,6 +136,25 @@ pub fn without(text: &str, left_out: &[String]) -> Option<String> {
     Some(format!("{head}\n{}\n{tail}", kept.join(",\n")))
 }
 
+/// The text as it is with more keys, each as it would stand on its line, in a server's order.
+pub fn with_keys(text: &str, more: &[String]) -> Option<String> {
+    let (_name, lines, tail) = split(text)?;
+    let head = text.lines().next()?;
+    let rank = |line: &str| match line {
+        _ if line.starts_with('`') => 0,
+        _ if line.starts_with("PRIMARY ") => 1,
+        _ if line.starts_with("UNIQUE ") => 2,
+        _ if line.starts_with("FULLTEXT ") => 4,
+        _ if line.starts_with("CONSTRAINT ") => 5,
+        _ => 3,
+    };
+    let mut all: Vec<&str> = lines.into_iter().chain(more.iter().map(String::as_str)).collect();
+    all.sort_by_key(|line| rank(line));
+    let all: Vec<String> = all.into_iter().map(|line| format!("  {line}")).collect();
+    let text = format!("{head}\n{}\n{tail}", all.join(",\n"));
+    parse(&text).map(|_definition| text)
+}
+
 /// The name, the lines between the parentheses, without indent and comma, and what follows from `)`
 /// on.
 fn split(text: &str) -> Option<(String, Vec<&str>, &str)> {

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use dump::alteration::alteration;
 use dump::rules::Rules;
 use dump::statement::{Action, Class, Kind};
 use dump::token::{Target, Token, Tokens};
 
-use super::alteration::alteration;
 use super::deferral::Deferral;
 
 /// Whose indexes a statement could miss.

@@ -1,14 +1,13 @@
-//! ALTER TABLE statements of the file that a table's waiting keys are nothing to: a pure judgement
-//! over the text.
+//! ALTER TABLE statements that add keys, or change columns and leave the keys: a pure judgement over the
+//! text.
 //!
 //! phpMyAdmin and its like make tables without keys, fill them, and alter each twice afterwards: keys
 //! are added, then a column becomes AUTO_INCREMENT, for which a server copies the table with all of
-//! them. Recognises these two and nothing else; what they come to is the server's to say
-//! (`rehearsal.rs`).
+//! them. Recognises these two and nothing else; what they come to is a server's to say.
 
-use dump::rules::Rules;
-use dump::statement::{Action, Class, Kind};
-use dump::token::{Spanned, Target, Token, Tokens};
+use crate::rules::Rules;
+use crate::statement::{Action, Class, Kind};
+use crate::token::{Spanned, Target, Token, Tokens};
 
 /// Longer statements are not looked at.
 const TOKENS_MAX: usize = 10_000;
@@ -29,6 +28,8 @@ pub struct Alteration {
     pub change: Change,
     /// What follows the table's name, in UTF-8.
     pub clauses: String,
+    /// The keys that it adds, each as it stands behind its ADD.
+    pub keys: Vec<String>,
 }
 
 /// The statement as one of these, if it is one.
@@ -38,9 +39,20 @@ pub fn alteration(class: &Class, text: &[u8], rules: Rules, target: Target) -> O
     }
     let tokens: Vec<Spanned<'_>> = Tokens::new(text, rules, target).take(TOKENS_MAX + 1).collect();
     let (name_end, rest) = after_name(text, &tokens)?;
-    let change = change(rest).filter(|_| tokens.len() <= TOKENS_MAX)?;
+    let found = clauses(rest).filter(|_| tokens.len() <= TOKENS_MAX)?;
+    let change = change(&found)?;
     let clauses = String::from_utf8(text[name_end..].to_vec()).ok()?;
-    Some(Alteration { change, clauses })
+    let keys = match change {
+        Change::AddsKeys => found.iter().filter_map(|clause| behind_first(text, clause)).collect(),
+        Change::Modifies => Vec::new(),
+    };
+    Some(Alteration { change, clauses, keys })
+}
+
+/// What stands behind a clause's first word.
+fn behind_first(text: &[u8], clause: &[Spanned<'_>]) -> Option<String> {
+    let (second, last) = (clause.get(1)?, clause.last()?);
+    String::from_utf8(text[second.span.start..last.span.end].to_vec()).ok()
 }
 
 /// Where the name in `ALTER TABLE name` ends, and the tokens behind it. Nothing if there are comments
@@ -63,8 +75,7 @@ fn after_name<'t, 'a>(
     (is_altering && is_plain && is_named && is_bare).then_some((last.span.end, rest))
 }
 
-fn change(tokens: &[Spanned<'_>]) -> Option<Change> {
-    let clauses = clauses(tokens)?;
+fn change(clauses: &[&[Spanned<'_>]]) -> Option<Change> {
     let is = |clause: &[Spanned<'_>], at: usize, words: &[&str]| {
         clause.get(at).is_some_and(|token| words.iter().any(|word| token.token.is(word)))
     };
@@ -100,29 +111,39 @@ fn clauses<'t, 'a>(tokens: &'t [Spanned<'a>]) -> Option<Vec<&'t [Spanned<'a>]>> 
 
 #[cfg(test)]
 mod tests {
-    use dump::rules::Client;
-    use dump::statement::classify;
-
     use super::*;
+    use crate::rules::Client;
+    use crate::statement::classify;
 
-    fn check(text: &str, expected: Option<(Change, &str)>) {
+    fn check(text: &str, expected: Option<(Change, &str, &[&str])>) {
         let target = Target { server: Client::MariaDb, version: 101_119 };
         let rules = Rules::new(target.server);
         let class = classify(text.as_bytes(), rules, target);
         let found = alteration(&class, text.as_bytes(), rules, target);
-        let expected =
-            expected.map(|(change, rest)| Alteration { change, clauses: rest.to_owned() });
+        let expected = expected.map(|(change, rest, keys)| Alteration {
+            change,
+            clauses: rest.to_owned(),
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        });
         assert_eq!(found, expected, "{text}");
     }
 
     #[test]
     fn keys_that_are_added_are_seen() {
-        for rest in [
-            "\n  ADD PRIMARY KEY (`id`),\n  ADD UNIQUE KEY `e` (`e`),\n  ADD KEY `c` (`c`,`d`(7))",
-            " add index (a), ADD KEY b USING BTREE (b) COMMENT 'x, DROP y'",
-        ] {
-            check(&format!("ALTER TABLE `t`{rest}"), Some((Change::AddsKeys, rest)));
-            check(&format!("alter\ntable d . `t,``(`{rest}"), Some((Change::AddsKeys, rest)));
+        let cases: [(&str, &[&str]); 2] = [
+            (
+                "\n  ADD PRIMARY KEY (`id`),\n  ADD UNIQUE KEY `e` (`e`),\n  ADD KEY `c` (`c`,`d`(7))",
+                &["PRIMARY KEY (`id`)", "UNIQUE KEY `e` (`e`)", "KEY `c` (`c`,`d`(7))"],
+            ),
+            (
+                " add index (a), ADD KEY b USING BTREE (b) COMMENT 'x, DROP y'",
+                &["index (a)", "KEY b USING BTREE (b) COMMENT 'x, DROP y'"],
+            ),
+        ];
+        for (rest, keys) in cases {
+            let expected = Some((Change::AddsKeys, rest, keys));
+            check(&format!("ALTER TABLE `t`{rest}"), expected);
+            check(&format!("alter\ntable d . `t,``(`{rest}"), expected);
         }
     }
 
@@ -132,7 +153,7 @@ mod tests {
             "\n  MODIFY `id` int(11) NOT NULL AUTO_INCREMENT, AUTO_INCREMENT=60001",
             " MODIFY COLUMN a ENUM('x','y') DEFAULT 'x', MODIFY b DECIMAL(7,2)",
         ] {
-            check(&format!("ALTER TABLE `t`{rest}"), Some((Change::Modifies, rest)));
+            check(&format!("ALTER TABLE `t`{rest}"), Some((Change::Modifies, rest, &[])));
         }
     }
 
