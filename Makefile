@@ -21,6 +21,7 @@ fmt: setup ## Format the code
 lint: setup ## Check format and lints
 	@scripts/cargo fmt --all --check
 	@scripts/cargo clippy --workspace --all-targets --locked -- -D warnings
+	@scripts/cargo clippy -p app --test corpus --test load --test rate --locked -- -D warnings
 
 test: setup mysql lint build ## Run every test against real servers
 	@scripts/cargo nextest run --workspace --locked

@@ -188,7 +188,7 @@ async fn wrong(
     let asked = json!({"InstanceId": INSTANCE, "Limit": 100});
     let answer = client.ask("DescribeDBImportRecords", &asked).await;
     let items = answer.response["Items"].as_array().cloned().unwrap_or_default();
-    let done = items.iter().filter(|item| item["Status"] == Value::from(2)).count();
+    let done = items.iter().filter(|item| item["Status"] == 2).count();
     if done != all {
         wrong.push(format!("of {all} jobs {done} have succeeded"));
     }
