@@ -15,6 +15,7 @@ use sandbox::tds::{Answer, Cell, Column, Encryption, Peer, Refusal, Rows, Script
 mod carrier;
 mod freetds;
 mod loads;
+mod mock;
 
 /// Nothing in these tests takes as long as this.
 const DEADLINE: Duration = Duration::from_secs(60);
