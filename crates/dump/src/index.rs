@@ -41,6 +41,8 @@ pub const OBJECTS_MAX: usize = 100_000;
 pub const SETTINGS_MAX: usize = 200;
 /// Bytes of definitions of tables that are kept, all together; those beyond it are not.
 pub const DEFINITIONS_BYTES_MAX: usize = 32 << 20;
+/// Statements that add keys to one table that are kept: more than a server allows keys.
+pub const ADDITIONS_MAX: usize = 100;
 
 /// How a dump is read.
 #[derive(Clone, Copy, Debug)]
@@ -158,8 +160,8 @@ pub struct Table {
     /// [`DEFINITIONS_BYTES_MAX`], and if it is not UTF-8.
     #[serde(skip)]
     pub definition: Option<Box<str>>,
-    /// By later ALTER TABLE that adds keys and does nothing else: the keys, as they are written. With
-    /// the definition's limit.
+    /// By later ALTER TABLE that adds keys and does nothing else: the keys, as they are written. At most
+    /// [`ADDITIONS_MAX`], which count for [`DEFINITIONS_BYTES_MAX`] as well; those beyond it are not kept.
     #[serde(skip)]
     pub added_keys: Vec<Vec<String>>,
 }

@@ -2,14 +2,15 @@
 //! loop of the same client that has them in memory and only loads them. Prints the rows of a table.
 //!
 //! The server is the one that `DBFERRY_TEST_SQLSERVER` names. Arguments: `--run`, then `--rows` and
-//! `--rounds`. Without `--run` it only says so: `cargo test` must not measure for minutes. Both load
+//! `--rounds`. Without `--run` it only says so: `cargo test` must not measure for minutes. Its databases
+//! begin with `dbferry_bench_`, are replaced if they are there, and are dropped at the end. Both load
 //! the same rows, in batches of the same size, over as many connections, into an empty table of the
 //! same shape; what the copy does besides (snapshot, catalog, journal, renaming) is in its whole
 //! time, and not in that of its rows.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring program")]
 
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use engine::copy::lane::BATCH_BYTES;
 use engine::endpoint::Endpoint;
@@ -21,6 +22,9 @@ const SOURCE: &str = "dbferry_bench_source";
 const BARE: &str = "dbferry_bench_bare";
 const COPY: &str = "dbferry_bench_copy";
 const HINTS: Hints = Hints { keep_nulls: true, lock_table: false, check_constraints: false };
+/// How long a server may see those who have left a database, and how often it is asked.
+const DROP_MAX: Duration = Duration::from_secs(60);
+const DROP_AGAIN: Duration = Duration::from_millis(200);
 /// Rows that one statement makes.
 const MADE_AT_ONCE: u64 = 50_000;
 /// Bytes of a chunk: so that the lanes have the like to do, as in a table that is larger than this one.
@@ -82,8 +86,14 @@ async fn connected(url: &str, database: &str) -> Session {
     Session::connect(&endpoint, "bench").await.unwrap()
 }
 
+/// Drops a database as soon as the server no longer sees anybody in it.
 async fn drop_database(session: &mut Session, database: &str) {
-    session.run(&format!("DROP DATABASE IF EXISTS {database}")).await.unwrap();
+    let statement = format!("DROP DATABASE IF EXISTS {database}");
+    let began = Instant::now();
+    while let Err(error) = session.run(&statement).await {
+        assert!(began.elapsed() < DROP_MAX, "{database}: {error}");
+        tokio::time::sleep(DROP_AGAIN).await;
+    }
 }
 
 /// An empty table in a database of its own.
@@ -196,7 +206,7 @@ async fn copy(url: &str, rows: u64, lanes: u64) -> [f64; 3] {
         let mut peak = 0.0_f64;
         while let Some(now) = peak_of(process) {
             peak = peak.max(now);
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(100));
         }
         peak
     });

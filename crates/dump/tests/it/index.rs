@@ -358,6 +358,19 @@ fn an_insert_in_parts_counts_as_one_statement() {
 }
 
 #[test]
+fn keys_that_are_added_later_are_kept_up_to_a_limit() {
+    let added = "ALTER TABLE t ADD KEY a (a), ADD UNIQUE KEY b (b);\n";
+    let others = "ALTER TABLE t ADD COLUMN c int;\nALTER TABLE t MODIFY a bigint;\nALTER TABLE u ADD KEY (a);\n";
+    let table = "CREATE TABLE t (a int, b int);\n";
+    let keys_of = |text: String| read(text).tables[0].added_keys.clone();
+    let keys = vec!["KEY a (a)".to_owned(), "UNIQUE KEY b (b)".to_owned()];
+    assert_eq!(keys_of(format!("{table}{added}{others}")), vec![keys.clone()]);
+    let many = added.repeat(index::ADDITIONS_MAX + 1);
+    assert_eq!(keys_of(format!("{table}{many}")), vec![keys; index::ADDITIONS_MAX]);
+    assert!(keys_of(format!("{table}{many}{table}")).is_empty(), "it is another table then");
+}
+
+#[test]
 fn two_dumps_in_one_file() {
     let text = fixture("mysqldump57.sql");
     let both = read(text.repeat(2));

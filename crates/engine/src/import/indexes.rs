@@ -3,8 +3,8 @@
 //!
 //! Promises: only tables that this run's file made give up keys, each at most once, or get those late
 //! that the file adds to them; builds begin in file order, several at a time, the keys of all
-//! asked-for tables before their foreign keys; what could not be built is kept with its error. When a build may begin and who has to wait for it is the
-//! dispatcher's to say (`dispatch/indexing.rs`).
+//! asked-for tables before their foreign keys; what could not be built is kept with its error. When a
+//! build may begin and who has to wait for it is the dispatcher's to say (`dispatch/indexing.rs`).
 //!
 //! A build takes the table's metadata lock, and on its way that of tables tied to it by foreign
 //! keys. Nothing of ours may hold such a lock and wait for the build at once: lanes do not work on

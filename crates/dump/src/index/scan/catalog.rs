@@ -9,8 +9,8 @@ use super::super::demands::{Loading, table_traits};
 use super::super::features;
 use super::super::session::{Assigned, Value};
 use super::super::{
-    CharacterSet, ColumnLists, DEFINITIONS_BYTES_MAX, Database, DumpIndex, OBJECTS_MAX, Object,
-    SETTINGS_MAX, Setting, Table,
+    ADDITIONS_MAX, CharacterSet, ColumnLists, DEFINITIONS_BYTES_MAX, Database, DumpIndex,
+    OBJECTS_MAX, Object, SETTINGS_MAX, Setting, Table,
 };
 use crate::alteration::{Change, alteration};
 use crate::hazard::{self, Code, Hazards};
@@ -362,9 +362,11 @@ impl Catalog {
         let Some(entry) = entry else { return };
         entry.loading.foreign_keys |=
             Tokens::new(text, rules, target).any(|spanned| spanned.token.is("REFERENCES"));
+        if entry.definition.is_none() || entry.added_keys.len() >= ADDITIONS_MAX {
+            return;
+        }
         let adding = alteration(class, text, rules, target);
-        let adding = adding.filter(|found| found.change == Change::AddsKeys);
-        if let (Some(adding), true) = (adding, entry.definition.is_some()) {
+        if let Some(adding) = adding.filter(|found| found.change == Change::AddsKeys) {
             let bytes = bytes_of(&adding.keys);
             if self.definition_bytes + bytes <= DEFINITIONS_BYTES_MAX {
                 self.definition_bytes += bytes;
