@@ -329,7 +329,11 @@ fn policy(kind: ErrorKind) -> Policy {
         }
         ErrorKind::Statement => (Never, 1, None),
         ErrorKind::TooLarge => (Never, 1, Some("raise max_allowed_packet on the server")),
-        ErrorKind::DiskFull => (Never, 1, Some("free space on the server, then resume")),
+        ErrorKind::DiskFull => (
+            Never,
+            1,
+            Some("free space on the server (its temporary folder counts, too), then resume"),
+        ),
         ErrorKind::Privilege => (Never, 1, Some("grant the account what the statement needs")),
         ErrorKind::Deadlock => (Soon, 1, None),
         ErrorKind::LockWait => {
@@ -381,14 +385,15 @@ fn server_kind(phase: Phase, server: &ServerError) -> ErrorKind {
     }
 }
 
-/// "The table is full" is InnoDB's way of saying it; file errors carry the system's number.
+/// "The table is full" is InnoDB's way of saying it, and "Temporary file write failure" where keys are
+/// sorted; other file errors carry the system's number.
 fn is_disk_full(server: &ServerError) -> bool {
     const MARKS: [&str; 5] =
         ["errno: 28", "Errcode: 28", "error 28 ", "error: 28", "No space left on device"];
     match server.code {
-        1021 | 1114 => true,
+        1021 | 1114 | 1878 => true,
         // Only texts about files are searched: other texts quote values.
-        3 | 14 | 20 | 1004 | 1005 | 1006 | 1025 | 1026 | 1030 | 1034 | 1878 => {
+        3 | 14 | 20 | 1004 | 1005 | 1006 | 1025 | 1026 | 1030 | 1034 => {
             MARKS.iter().any(|mark| server.message.contains(mark))
         }
         _ => false,
@@ -418,6 +423,7 @@ mod tests {
     #[test]
     fn a_full_disk_has_many_spellings() {
         check(Phase::Statement, 1114, "The table 't' is full", ErrorKind::DiskFull, 1);
+        check(Phase::Statement, 1878, "Temporary file write failure.", ErrorKind::DiskFull, 1);
         let mariadb = "Got error 28 \"No space left on device\" from storage engine InnoDB";
         check(Phase::Statement, 1030, mariadb, ErrorKind::DiskFull, 1);
         let mysql = "Error writing file '/x' (OS errno 28 - No space left on device)";

@@ -15,6 +15,7 @@ mod comparison;
 mod consistency;
 mod crash;
 mod families;
+mod full_disk;
 mod keys;
 mod refusals;
 mod resume;

@@ -530,7 +530,8 @@ async fn check_definitions(
     databases: &[Database],
     makes: &[Vec<plan::TableMake>],
 ) -> Result<()> {
-    let comparable = |text: &str| definition::without_charsets(text);
+    let comparable =
+        |text: &str| definition::without_charsets(&definition::without_system_tablespace(text));
     main.query(b"SET SESSION sql_mode = ''").await?;
     for (index, database) in databases.iter().enumerate() {
         let present = catalog::read(main, facts, staging.of(index)).await;

@@ -138,8 +138,8 @@ impl Home {
                 return Ok(());
             }
         }
-        if !present.is_empty() {
-            conn.query(format!("DROP TABLE {}", present.join(", ")).as_bytes()).await?;
+        if let Some(text) = drop_of(&present) {
+            conn.query(text.as_bytes()).await?;
         }
         match self.prefix.is_empty() {
             true => remove_empty_schema(conn).await,
@@ -201,6 +201,13 @@ impl Home {
     }
 }
 
+/// What drops these tables, which stand in the order of [`TABLES`]. The first tells that there is a place,
+/// so it goes last: a MariaDB that dies meanwhile has dropped some of them, in the order of the statement.
+fn drop_of(present: &[String]) -> Option<String> {
+    let backwards: Vec<&str> = present.iter().rev().map(String::as_str).collect();
+    (!backwards.is_empty()).then(|| format!("DROP TABLE {}", backwards.join(", ")))
+}
+
 /// Drops the ledger's own schema if it is there and holds no table. A server that died may have dropped
 /// the tables, and not yet their schema.
 pub async fn remove_empty_schema(conn: &mut Conn) -> Result<()> {
@@ -245,4 +252,17 @@ pub async fn enter(conn: &mut Conn) -> Result<()> {
 pub async fn leave(conn: &mut Conn) {
     // A connection that is gone has given it back.
     let _ = conn.query(format!("SELECT RELEASE_LOCK('{LOCK}')").as_bytes()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tells_of_a_place_goes_last() {
+        let present: Vec<String> = TABLES.iter().map(|(table, _)| (*table).to_owned()).collect();
+        let text = drop_of(&present).unwrap();
+        assert_eq!(text, "DROP TABLE counters, indexes, row_counts, imports");
+        assert_eq!(drop_of(&[]), None);
+    }
 }
